@@ -1,0 +1,265 @@
+"""How long a probe may take, stage by stage: arithmetic on seconds, no clock."""
+
+import math
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Stage(StrEnum):
+    """A part of a probe that has a limit of its own."""
+
+    PROBE = "probe"
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    IDENTIFICATION = "identification"
+    FIRST_OCTET = "first-octet"
+    KEXINIT = "kexinit"
+
+
+class StageRow(NamedTuple):
+    """A row of ``STAGES``.
+
+    Attributes:
+        stage: Its name.
+        inside: The stage that encloses it; ``None`` for the outermost.
+        begins: The event that starts its clock.
+        ends: The event that it waits for.
+        limit_s: Its limit in seconds while the whole probe has ``STAGES[0].limit_s``.
+        ran_out: The verdicts that can follow when its limit runs out.
+    """
+
+    stage: Stage
+    inside: Stage | None
+    begins: str
+    ends: str
+    limit_s: float
+    ran_out: tuple[str, ...]
+
+
+STAGES: Final = (
+    StageRow(Stage.PROBE, None, "call", "report", 10.0, ("budget-exhausted",)),
+    StageRow(
+        Stage.RESOLVE,
+        Stage.PROBE,
+        "call",
+        "one address or more",
+        2.0,
+        ("name-timeout",),
+    ),
+    StageRow(
+        Stage.CONNECT,
+        Stage.PROBE,
+        "first address chosen",
+        "TCP handshake done",
+        4.0,
+        ("connect-timeout",),
+    ),
+    StageRow(
+        Stage.IDENTIFICATION,
+        Stage.PROBE,
+        "connected",
+        "identification string complete",
+        5.0,
+        ("identification-stalled", "identification-trickling"),
+    ),
+    StageRow(
+        Stage.FIRST_OCTET,
+        Stage.IDENTIFICATION,
+        "connected",
+        "first octet",
+        4.0,
+        ("silent",),
+    ),
+    StageRow(
+        Stage.KEXINIT,
+        Stage.PROBE,
+        "identification string parsed",
+        "KEXINIT parsed",
+        5.0,
+        ("kexinit-stalled", "kexinit-trickling"),
+    ),
+)
+"""The outer row is the promise to the caller, the inner rows are the diagnosis.
+
+Inner limits may add up to more than the outer one. Four seconds to connect: a neighbour that does
+not answer ARP is reported by Linux after 3.1 s, and that report says more than our own limit.
+"""
+
+
+class Budget:
+    """The limits of a probe, in seconds.
+
+    Every stage has a limit; those that are not set by hand scale with the limit of the whole
+    probe: ``Budget(30)`` triples them all. Immutable, hashable, picklable.
+
+    Pass a budget, not a cancel scope of your own: when a scope of yours is cancelled, the call
+    raises ``trio.Cancelled`` and there is no report, because a caller's change of mind is never a
+    verdict on the server.
+
+    Args:
+        limit_s: The whole probe.
+        resolve_s: Looking the name up.
+        connect_s: The TCP handshake, over all addresses.
+        identification_s: From there to the end of the server's identification string.
+        first_octet_s: From there to the server's first octet.
+        kexinit_s: From the identification string to the end of KEXINIT.
+
+    Raises:
+        ValueError: A limit is not a finite number above zero.
+
+    Example:
+        >>> Budget(30)["connect"]
+        12.0
+        >>> Budget(identification_s=2)
+        Budget(limit_s=10.0, identification_s=2.0)
+    """
+
+    __slots__ = ("_by_hand", "_limits_s")
+
+    def __init__(  # noqa: PLR0913 - a keyword for each row of STAGES
+        self,
+        limit_s: float = STAGES[0].limit_s,
+        *,
+        resolve_s: float | None = None,
+        connect_s: float | None = None,
+        identification_s: float | None = None,
+        first_octet_s: float | None = None,
+        kexinit_s: float | None = None,
+    ) -> None:
+        given = {
+            Stage.PROBE: limit_s,
+            Stage.RESOLVE: resolve_s,
+            Stage.CONNECT: connect_s,
+            Stage.IDENTIFICATION: identification_s,
+            Stage.FIRST_OCTET: first_octet_s,
+            Stage.KEXINIT: kexinit_s,
+        }
+        self._by_hand = {
+            stage: _checked(stage, value) for stage, value in given.items() if value is not None
+        }
+        scale = self._by_hand[Stage.PROBE] / STAGES[0].limit_s
+        self._limits_s: dict[str, float] = {
+            row.stage: self._by_hand.get(row.stage, row.limit_s * scale) for row in STAGES
+        }
+
+    def __getitem__(self, stage: str) -> float:
+        """Return the limit of ``stage`` in seconds. Raises ``KeyError`` for an unknown stage."""
+        return self._limits_s[stage]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Budget) and self._by_hand == other._by_hand
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._by_hand.items()))
+
+    def __repr__(self) -> str:
+        keywords = (f"{_KEYWORDS[stage]}={value}" for stage, value in self._by_hand.items())
+        return f"Budget({', '.join(keywords)})"
+
+
+_KEYWORDS: Final = {row.stage: f"{row.stage.replace('-', '_')}_s" for row in STAGES} | {
+    Stage.PROBE: "limit_s",
+}
+
+
+def budget_from_rows(limit_s: float, rows: dict[str, float]) -> Budget:
+    """Make a budget from the names of stages as they are written in ``STAGES``.
+
+    Raises:
+        ValueError: A limit is nonsense, or a stage is unknown; the message names the known ones.
+    """
+    for stage in rows:
+        if stage not in _KEYWORDS or stage == Stage.PROBE:
+            known = ", ".join(row.stage for row in STAGES[1:])
+            message = f"unknown stage {stage!r}: the stages are {known}"
+            raise ValueError(message)
+    return Budget(limit_s, **{_KEYWORDS[Stage(stage)]: value for stage, value in rows.items()})
+
+
+class StageTime(NamedTuple):
+    """When a stage ran. Seconds, counted from the beginning of the probe.
+
+    Attributes:
+        stage: Which.
+        began_s: When it began.
+        spent_s: How long it ran; up to the end of the probe if it was cut short.
+        limit_s: How long it might have run.
+        completed: Whether what it waited for happened.
+    """
+
+    stage: Stage
+    began_s: float
+    spent_s: float
+    limit_s: float
+    completed: bool
+
+
+class Ledger:
+    """Keeps the books of one probe: which stages ran, when, and whose deadline is next.
+
+    When deadlines of nested scopes expire together, the scope that caught the cancellation says
+    nothing about the cause. The ledger does: it knows every deadline and compares numbers.
+
+    All instants are seconds on a clock of the caller's choice.
+    """
+
+    __slots__ = ("_began", "_budget", "_ended", "began_at")
+
+    def __init__(self, budget: Budget, now: float) -> None:
+        self.began_at = now
+        self._budget = budget
+        self._began: dict[Stage, float] = {}
+        self._ended: dict[Stage, float] = {}
+
+    def enter(self, stage: Stage, now: float) -> float:
+        """Begin ``stage`` inside those that run, and return its deadline."""
+        self._began[stage] = now
+        return now + self._budget[stage]
+
+    def leave(self, stage: Stage, now: float) -> None:
+        """End ``stage`` and all inside it: what it waited for happened.
+
+        A stage that fails is never left. A second call changes nothing, nor does one for a stage
+        that never began.
+        """
+        if stage in self._began:
+            for inner in reversed(self._began):
+                self._ended.setdefault(inner, now)
+                if inner is stage:
+                    return
+
+    def where(self) -> Stage | None:
+        """Return the innermost stage that runs; ``None`` if none does."""
+        return next(reversed(tuple(self._running())), None)
+
+    def whose(self) -> Stage | None:
+        """Return the running stage whose deadline is earliest; of equal ones the outermost."""
+        return min(self._running(), key=self.deadline, default=None)
+
+    def deadline(self, stage: Stage) -> float:
+        """Return the instant at which ``stage``, once entered, runs out."""
+        return self._began[stage] + self._budget[stage]
+
+    def times(self, now: float) -> tuple[StageTime, ...]:
+        """Return a row for each stage that began, in order, as of ``now``."""
+        return tuple(
+            StageTime(
+                stage,
+                began - self.began_at,
+                self._ended.get(stage, now) - began,
+                self._budget[stage],
+                stage in self._ended,
+            )
+            for stage, began in self._began.items()
+        )
+
+    def _running(self) -> Iterator[Stage]:
+        return (stage for stage in self._began if stage not in self._ended)
+
+
+def _checked(stage: Stage, limit_s: float) -> float:
+    if not (math.isfinite(limit_s) and limit_s > 0):
+        message = f"the limit of {stage} must be a finite number of seconds above 0, not {limit_s}"
+        raise ValueError(message)
+    return float(limit_s)

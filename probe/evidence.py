@@ -1,0 +1,199 @@
+"""What one probe saw. No opinion: that is ``probe.verdict``.
+
+Everything is recorded before it is judged, so a failure never takes away what was seen before it.
+Octets stay octets here; they are escaped where they are shown.
+"""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from probe.budget import Stage, StageTime
+from probe.ssh.identification import Identification
+from probe.ssh.kexinit import KexInit
+from probe.ssh.messages import Disconnect
+from probe.ssh.rules import Finding
+
+KEPT_LINES: Final = 16
+"""Lines before the identification string that are kept: a screen of legal notice, and the last."""
+
+KEPT_OCTETS: Final = 512
+"""What is kept of each such line, of the first octets, and of the unread ones."""
+
+
+class End(StrEnum):
+    """How a probe ended, as its own code saw it."""
+
+    UNKNOWN = "unknown"
+    COMPLETE = "complete"
+    DEADLINE = "deadline"
+    EOF = "eof"
+    BROKEN = "broken"
+    DISCONNECT = "disconnect"
+    VIOLATION = "violation"
+    UNRESOLVED = "unresolved"
+    UNCONNECTED = "unconnected"
+    INTERNAL = "internal"
+
+
+class Attempt(NamedTuple):
+    """One address that was dialled.
+
+    Attributes:
+        address: Numeric, as ``host`` or ``host%scope``.
+        began_s: Seconds from the beginning of the probe.
+        spent_s: Seconds until it ended.
+        outcome: ``"connected"``, ``"failed"``, or ``"abandoned"`` when another one won or time
+            ran out.
+        errno: What the kernel said, if it failed.
+    """
+
+    address: str
+    began_s: float
+    spent_s: float
+    outcome: str
+    errno: int | None = None
+
+
+class CallError(NamedTuple):
+    """A system call that failed.
+
+    Attributes:
+        call: Its name: ``"getaddrinfo"``, ``"send"`` or ``"recv"``.
+        errno: What the kernel said, or the ``EAI_`` code of getaddrinfo; ``None`` if a stream of
+            the caller's broke without saying.
+        text: The system's own words.
+    """
+
+    call: str
+    errno: int | None
+    text: str
+
+
+class Evidence:
+    """What one probe saw, filled in while it runs.
+
+    Attributes:
+        host: As the caller gave it; ``""`` for a stream of the caller's.
+        port: TCP port; 0 for a stream of the caller's.
+        addresses: What the name resolved to.
+        attempts: Addresses dialled, in the order in which they ended.
+        address: The address that answered.
+        lines_before: The first lines before the identification string, and the last.
+        lines_before_count: How many there were.
+        identification: The server's.
+        messages_before: How many messages came before KEXINIT.
+        kexinit: The server's.
+        disconnect: The server's DISCONNECT.
+        violation: The broken rule that ended the handshake.
+        findings: Deviations, the first of each kind.
+        first_octets: The very first octets that came.
+        unread_octets: What came last and belongs to no line or packet.
+        octets_sent: How many the kernel, or the caller's stream, took from us.
+        octets_received: How many came.
+        first_octet_s: When the first came, in seconds from the beginning of the probe.
+        last_octet_s: When the last came.
+        end: How the probe ended.
+        errors: Every system call that failed but connect, in order; for connect see attempts.
+        internal_error: Our own bug, if that is what ended it.
+        stages: The stages that began.
+        where: The innermost stage that ran when the probe ended; ``None`` after success.
+        whose: The stage whose deadline expired; ``None`` if none did.
+        spent_s: How long the probe took.
+    """
+
+    __slots__ = (
+        "address",
+        "addresses",
+        "attempts",
+        "disconnect",
+        "end",
+        "errors",
+        "findings",
+        "first_octet_s",
+        "first_octets",
+        "host",
+        "identification",
+        "internal_error",
+        "kexinit",
+        "last_octet_s",
+        "lines_before",
+        "lines_before_count",
+        "messages_before",
+        "octets_received",
+        "octets_sent",
+        "port",
+        "spent_s",
+        "stages",
+        "unread_octets",
+        "violation",
+        "where",
+        "whose",
+    )
+
+    def __init__(self, host: str = "", port: int = 0) -> None:
+        self.host = host
+        self.port = port
+        self.addresses: tuple[str, ...] = ()
+        self.attempts: tuple[Attempt, ...] = ()
+        self.address: str | None = None
+        self.lines_before: tuple[bytes, ...] = ()
+        self.lines_before_count = 0
+        self.identification: Identification | None = None
+        self.messages_before = 0
+        self.kexinit: KexInit | None = None
+        self.disconnect: Disconnect | None = None
+        self.violation: Finding | None = None
+        self.findings: tuple[Finding, ...] = ()
+        self.first_octets = b""
+        self.unread_octets = b""
+        self.octets_sent = 0
+        self.octets_received = 0
+        self.first_octet_s: float | None = None
+        self.last_octet_s: float | None = None
+        self.end = End.UNKNOWN
+        self.errors: tuple[CallError, ...] = ()
+        self.internal_error: str | None = None
+        self.stages: tuple[StageTime, ...] = ()
+        self.where: Stage | None = None
+        self.whose: Stage | None = None
+        self.spent_s = 0.0
+
+    def add_octets(self, octets: bytes, at_s: float) -> None:
+        """Record that ``octets`` came ``at_s`` seconds after the beginning."""
+        if self.first_octet_s is None:
+            self.first_octet_s = at_s
+        self.last_octet_s = at_s
+        self.octets_received += len(octets)
+        if len(self.first_octets) < KEPT_OCTETS:
+            self.first_octets = (self.first_octets + octets)[:KEPT_OCTETS]
+
+    def add_line_before(self, line: bytes) -> None:
+        """Record a line before the identification string; a flood of them costs no storage."""
+        self.lines_before = (*self.lines_before[: KEPT_LINES - 1], line[:KEPT_OCTETS])
+        self.lines_before_count += 1
+
+    def add_error(self, call: str, errno: int | None, text: str) -> None:
+        """Record that a system call failed."""
+        self.errors = (*self.errors, CallError(call, errno, text))
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        """Record how dialling an address ended."""
+        self.attempts = (*self.attempts, attempt)
+
+    def stage(self, stage: Stage | None) -> StageTime | None:
+        """Return when ``stage`` ran, or ``None`` if it did not begin."""
+        return next((time for time in self.stages if time.stage is stage), None)
+
+    @property
+    def silent(self) -> bool:
+        """Whether not one octet came."""
+        return self.octets_received == 0
+
+    @property
+    def last_words(self) -> bytes:
+        """What the server said last that was neither its identification string nor a packet."""
+        if self.unread_octets:
+            return self.unread_octets
+        if self.identification is None and self.lines_before:
+            return self.lines_before[-1]
+        return b""

@@ -1,0 +1,1 @@
+"""The only layer that awaits a socket or reads a clock."""

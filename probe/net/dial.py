@@ -1,0 +1,214 @@
+"""From a name to a connected socket: resolve, then connect address by address."""
+
+import errno
+import socket
+from functools import partial
+from typing import Final, cast
+
+import trio
+
+from probe.budget import Stage
+from probe.evidence import Attempt, End, Evidence
+from probe.net.stages import Ended, Stages, wait_at_most
+from probe.net.tcp import TcpStream
+
+CONNECTION_ATTEMPT_DELAY_S: Final = 0.25
+"""How long an address has before the next one is tried as well: RFC 8305 §5 recommends 250 ms."""
+
+RESOLVER_THREADS: Final = 128
+"""Names looked up side by side. A look-up against a dead resolver keeps its thread until the
+system gives up, long after the probe did; glibc takes up to 30 s for that, so this many allow
+four dead names a second before others have to queue."""
+
+SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+"""Numeric host and port; for IPv6 also flow label and scope."""
+
+AddressInfo = tuple[socket.AddressFamily, SocketAddress]
+"""A family and a socket address of that family."""
+
+_limiter: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("sshprobe-resolver")
+
+
+async def resolve(
+    stages: Stages,
+    evidence: Evidence,
+    family: socket.AddressFamily = socket.AF_UNSPEC,
+) -> list[AddressInfo]:
+    """Find the addresses of ``evidence.host``, and record them.
+
+    A numeric address takes no thread, no time, and no stage. A name is looked up in a thread of
+    a limiter of our own: a dead resolver starves neither the caller's other threads nor, being
+    abandoned on cancellation, the caller.
+
+    Args:
+        stages: Where the stage ``resolve`` is opened.
+        evidence: Whose host and port are looked up.
+        family: ``AF_INET`` or ``AF_INET6`` to take addresses of that family alone.
+
+    Returns:
+        At least one address, in the resolver's order.
+
+    Raises:
+        Ended: There is none; the evidence holds the resolver's words.
+    """
+    look_up = partial(_look_up, evidence.host, evidence.port, family)
+    try:
+        found = look_up(socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        with stages.open(Stage.RESOLVE):
+            found = await _resolve_name(look_up, evidence)
+    evidence.addresses = tuple(address[0] for _, address in found)
+    return found
+
+
+async def connect(
+    addresses: list[AddressInfo],
+    stages: Stages,
+    evidence: Evidence,
+) -> TcpStream:
+    """Connect to the first address that answers.
+
+    They are dialled in order, each 250 ms after the one before or as soon as that fails. The
+    outcome of each is recorded, and every socket but the returned one is closed.
+
+    Args:
+        addresses: At least one.
+        stages: Where the stage ``connect`` is opened, once for all addresses.
+        evidence: Where outcomes are recorded.
+
+    Raises:
+        Ended: No address could be connected to.
+    """
+    with stages.open(Stage.CONNECT):
+        if len(addresses) == 1:
+            winner = await _dial(addresses[0], stages, evidence)
+        else:
+            winner = await _Race(stages, evidence).run(addresses)
+        if winner is None:
+            raise Ended(End.UNCONNECTED)
+        return TcpStream(winner)
+
+
+def _look_up(
+    host: str,
+    port: int,
+    family: socket.AddressFamily,
+    flags: int = 0,
+) -> list[AddressInfo]:
+    # An ASCII name goes as octets: as text it would load the IDNA codec for nothing.
+    name = host.encode() if host.isascii() else host
+    rows = socket.getaddrinfo(name, port, family, socket.SOCK_STREAM, 0, flags)
+    return [(found, cast("SocketAddress", address)) for found, _, _, _, address in rows]
+
+
+async def _resolve_name(
+    look_up: "partial[list[AddressInfo]]",
+    evidence: Evidence,
+) -> list[AddressInfo]:
+    try:
+        limiter = _resolver_limiter()
+        return await trio.to_thread.run_sync(look_up, limiter=limiter, abandon_on_cancel=True)
+    except socket.gaierror as error:
+        evidence.add_error("getaddrinfo", error.errno, error.strerror or "")
+    except (OSError, UnicodeError) as error:  # a name that no resolver can be asked for
+        evidence.add_error("getaddrinfo", None, str(error))
+    raise Ended(End.UNRESOLVED)
+
+
+def _resolver_limiter() -> trio.CapacityLimiter:
+    try:
+        return _limiter.get()
+    except LookupError:
+        limiter = trio.CapacityLimiter(RESOLVER_THREADS)
+        _limiter.set(limiter)
+        return limiter
+
+
+class _Race:
+    """Several addresses dialled side by side; the first that answers wins."""
+
+    def __init__(self, stages: Stages, evidence: Evidence) -> None:
+        self._stages = stages
+        self._evidence = evidence
+        self._winner: socket.socket | None = None
+
+    async def run(self, addresses: list[AddressInfo]) -> socket.socket | None:
+        try:
+            async with trio.open_nursery() as nursery:
+                for address in addresses:
+                    ended = trio.Event()
+                    nursery.start_soon(self._enter, address, ended, nursery.cancel_scope)
+                    await wait_at_most(ended, CONNECTION_ATTEMPT_DELAY_S)
+        except BaseException:
+            if self._winner is not None:
+                self._winner.close()
+            raise
+        return self._winner
+
+    async def _enter(
+        self,
+        address: AddressInfo,
+        ended: trio.Event,
+        race: trio.CancelScope,
+    ) -> None:
+        sock = await _dial(address, self._stages, self._evidence)
+        ended.set()
+        if sock is None:
+            return
+        if self._winner is not None:
+            sock.close()
+            return
+        self._winner = sock
+        race.cancel()
+
+
+async def _dial(info: AddressInfo, stages: Stages, evidence: Evidence) -> socket.socket | None:
+    """Dial one address, record the outcome, return the connected socket or ``None``."""
+    family, address = info
+    began_s = stages.elapsed_s()
+    outcome, failed = "abandoned", None
+    sock: socket.socket | None = None
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        failed = await _connect(sock, address)
+        outcome = "failed" if failed else "connected"
+    except OSError as error:
+        outcome, failed = "failed", error.errno
+    finally:
+        if sock is not None and outcome != "connected":
+            sock.close()
+        spent_s = stages.elapsed_s() - began_s
+        evidence.add_attempt(Attempt(address[0], began_s, spent_s, outcome, failed or None))
+    if failed:
+        return None
+    evidence.address = address[0]
+    return sock
+
+
+async def _connect(
+    sock: socket.socket,
+    address: SocketAddress,
+) -> int:
+    """Connect, and return the errno: 0 if connected. A checkpoint."""
+    sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    failed = sock.connect_ex(address)
+    if failed == errno.EINPROGRESS:
+        await trio.lowlevel.wait_writable(sock)
+        failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    else:
+        await trio.lowlevel.checkpoint()
+    return failed or _self_connected(sock)
+
+
+def _self_connected(sock: socket.socket) -> int:
+    """Return ECONNREFUSED if the socket is connected to itself, else 0.
+
+    A port of this machine that nobody listens on can be the very one that the kernel chose for
+    us; TCP's simultaneous open then connects the socket to itself, and it would probe our echo.
+    """
+    try:
+        mine, theirs = sock.getsockname(), sock.getpeername()
+    except OSError:  # reset meanwhile; the first read will say so
+        return 0
+    return errno.ECONNREFUSED if mine == theirs else 0

@@ -1,0 +1,274 @@
+"""Moves octets between a stream and the machine, and fills in the evidence."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
+
+import trio
+
+from probe.budget import Stage
+from probe.evidence import KEPT_OCTETS, End, Evidence
+from probe.net.stages import Ended, Expired, Stages
+from probe.net.tcp import READ_OCTETS
+from probe.ssh.handshake import RANDOM_OCTETS, Closed, Event, Handshake, State, Violation
+from probe.ssh.identification import Identification, LineBefore
+from probe.ssh.kexinit import KexInit
+from probe.ssh.messages import Disconnect
+from probe.version import VERSION
+
+SOFTWAREVERSION: Final = f"sshprobe_{VERSION}".encode()
+"""Ours. OpenSSH closes on softwareversions that begin with ``Probe-`` before KEXINIT."""
+
+
+class Wire(Protocol):
+    """What a conversation needs of a connection. ``TcpStream`` is one."""
+
+    def send_nowait(self, octets: bytes, /) -> int:
+        """Take what can be taken at once, and return how many octets that was."""
+
+    def receive_nowait(self) -> bytes | None:
+        """Return what is there, ``b""`` at the end, ``None`` if nothing is or nobody knows."""
+
+    async def receive_some(self, max_bytes: int, /) -> bytes:
+        """Return what came; ``b""`` at the end."""
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until ``send_nowait`` would take an octet."""
+
+
+class Conversation:
+    """One handshake over one connection.
+
+    It speaks first and never waits to speak: sending is tried once, and only octets that the
+    kernel does not take (it takes a whole handshake's) cost a second task.
+
+    Args:
+        wire: The connection.
+        stages: Where the stages from ``identification`` on are opened.
+        evidence: Filled in; after ``run`` it is whole, however ``run`` ended.
+    """
+
+    __slots__ = ("_evidence", "_machine", "_stages", "_unsent", "_wire")
+
+    def __init__(self, wire: Wire, stages: Stages, evidence: Evidence) -> None:
+        self._wire = wire
+        self._stages = stages
+        self._evidence = evidence
+        self._machine = Handshake(SOFTWAREVERSION, os.urandom(RANDOM_OCTETS))
+        self._unsent = b""
+
+    async def run(self) -> None:
+        """Hold the conversation until KEXINIT is in.
+
+        Raises:
+            Ended: The server ended it, broke a rule, or vanished.
+            Expired: A stage of it ran out of time.
+        """
+        try:
+            self._send(self._machine.octets_to_send())
+            await self._wait(Stage.IDENTIFICATION, self._identified, self._wait_for_first_octet)
+            await self._wait(Stage.KEXINIT, self._completed)
+            self._evidence.end = End.COMPLETE
+        except trio.Cancelled:
+            self._catch_up()
+            raise
+        finally:
+            self._conclude()
+
+    # What is waited for: each takes the events that are there and says whether it has come. ------
+
+    def _heard(self) -> bool:
+        return not self._evidence.silent
+
+    def _identified(self) -> bool:
+        return self._passed(State.IDENTIFICATION)
+
+    def _completed(self) -> bool:
+        return self._passed(State.KEXINIT)
+
+    def _passed(self, state: State) -> bool:
+        while self._machine.state is state:
+            event = self._machine.next_event()
+            if event is None:
+                return False
+            self._record(event)
+            self._send(self._machine.octets_to_send())
+        return True
+
+    # Waiting. ------------------------------------------------------------------------------------
+
+    async def _wait_for_first_octet(self) -> None:
+        await self._wait(Stage.FIRST_OCTET, self._heard)
+
+    async def _wait(
+        self,
+        stage: Stage,
+        arrived: Callable[[], bool],
+        first: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        try:
+            with self._stages.open(stage):
+                if first is not None:
+                    await first()
+                while not arrived():
+                    self._take(await self._receive())
+        except Expired:
+            if not self._arrived_after_all(stage, arrived):
+                raise
+
+    def _arrived_after_all(self, stage: Stage, arrived: Callable[[], bool]) -> bool:
+        """Read what is there without waiting: a stall of ours is not the server's silence."""
+        while not arrived():
+            octets = self._receive_nowait()
+            if octets is None:
+                return False
+            self._take(octets)
+        self._stages.leave(stage)
+        return True
+
+    def _catch_up(self) -> None:
+        """Before the whole probe is over, take what is there as far as it goes."""
+        try:
+            if self._arrived_after_all(
+                Stage.IDENTIFICATION,
+                self._identified,
+            ) and self._arrived_after_all(Stage.KEXINIT, self._completed):
+                self._evidence.end = End.COMPLETE
+        except Ended as ended:
+            self._evidence.end = ended.end
+
+    # Octets. -------------------------------------------------------------------------------------
+
+    def _send(self, octets: bytes) -> None:
+        self._unsent += octets
+        if self._unsent:
+            try:
+                sent = self._wire.send_nowait(self._unsent)
+            except OSError as error:
+                # Not the end: what the server said before it left can still be read.
+                self._evidence.add_error("send", error.errno, error.strerror or "")
+                sent = len(self._unsent)
+            else:
+                self._evidence.octets_sent += sent
+            self._unsent = self._unsent[sent:]
+
+    async def _receive(self) -> bytes:
+        if self._unsent:
+            octets = await self._receive_while_sending()
+        else:
+            octets = await self._receive_some()
+        if octets is None:
+            raise Ended(End.BROKEN)
+        return octets
+
+    async def _receive_while_sending(self) -> bytes | None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._send_rest)
+            octets = await self._receive_some()
+            nursery.cancel_scope.cancel()
+        return octets
+
+    async def _send_rest(self) -> None:
+        while self._unsent:
+            await self._wire.wait_send_all_might_not_block()
+            self._send(b"")
+
+    async def _receive_some(self) -> bytes | None:
+        try:
+            return await self._wire.receive_some(READ_OCTETS)
+        except trio.BrokenResourceError as error:
+            record_broken(self._evidence, "recv", error)
+            return None
+
+    def _receive_nowait(self) -> bytes | None:
+        try:
+            return self._wire.receive_nowait()
+        except OSError as error:
+            self._evidence.add_error("recv", error.errno, error.strerror or "")
+            raise Ended(End.BROKEN) from None
+
+    def _take(self, octets: bytes) -> None:
+        if octets:
+            self._evidence.add_octets(octets, self._stages.elapsed_s())
+            self._machine.receive_octets(octets)
+        else:
+            self._machine.receive_eof()
+            self._passed(self._machine.state)
+
+    # Evidence. -----------------------------------------------------------------------------------
+
+    def _record(self, event: Event) -> None:
+        evidence = self._evidence
+        match event:
+            case LineBefore():
+                evidence.add_line_before(event.octets)
+            case Identification():
+                evidence.identification = event
+            case KexInit():
+                evidence.kexinit = event
+            case Disconnect():
+                evidence.disconnect = event
+                raise Ended(End.DISCONNECT)
+            case Violation():
+                evidence.violation = event.finding
+                raise Ended(End.VIOLATION)
+            case Closed():  # after an error, the end of the stream is that error's echo, not FIN
+                raise Ended(End.BROKEN if evidence.errors else End.EOF)
+            case _:
+                evidence.messages_before += 1
+
+    def _conclude(self) -> None:
+        self._evidence.findings = self._machine.findings()
+        if self._evidence.kexinit is None:
+            self._evidence.unread_octets = self._machine.unread_octets(KEPT_OCTETS)
+
+
+class _StreamWire:
+    """A stream of the caller's, which may make a sender wait, behind a task that sends."""
+
+    def __init__(self, stream: trio.abc.Stream, outbox: trio.MemorySendChannel[bytes]) -> None:
+        self._stream = stream
+        self._outbox = outbox
+
+    def send_nowait(self, octets: bytes) -> int:
+        self._outbox.send_nowait(octets)
+        return len(octets)
+
+    def receive_nowait(self) -> bytes | None:
+        return None
+
+    async def receive_some(self, max_bytes: int) -> bytes:
+        return bytes(await self._stream.receive_some(max_bytes))
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+
+@asynccontextmanager
+async def open_wire(stream: trio.abc.Stream, evidence: Evidence) -> AsyncIterator[Wire]:
+    """Make a wire of any trio stream; what it cannot take at once is sent by a task of its own.
+
+    The stream is left open. If it could not take all octets, it is left in the middle of them.
+    """
+    outbox, inbox = trio.open_memory_channel[bytes](2)  # identification string, KEXINIT
+
+    async def send() -> None:
+        try:
+            async for octets in inbox:
+                await stream.send_all(octets)
+        except trio.BrokenResourceError as error:
+            record_broken(evidence, "send", error)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        yield _StreamWire(stream, outbox)
+        nursery.cancel_scope.cancel()
+
+
+def record_broken(evidence: Evidence, call: str, broken: trio.BrokenResourceError) -> None:
+    """Record a stream that broke, with the errno behind it if it says."""
+    cause = broken.__cause__
+    errno = cause.errno if isinstance(cause, OSError) else None
+    text = cause.strerror if isinstance(cause, OSError) else str(broken)
+    evidence.add_error(call, errno, text or "the stream broke")

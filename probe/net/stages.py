@@ -1,0 +1,87 @@
+"""The cancel scopes of a probe. No other file opens one."""
+
+from types import TracebackType
+
+import trio
+
+from probe.budget import Budget, Ledger, Stage
+from probe.evidence import End
+
+
+class Ended(Exception):  # noqa: N818 - not an error: a probe that ends early, with its evidence
+    """The probe is over.
+
+    Attributes:
+        end: How it ended.
+    """
+
+    def __init__(self, end: End) -> None:
+        super().__init__(end)
+        self.end = end
+
+
+class Expired(Exception):  # noqa: N818 - a deadline expires; that is its nature, not an error
+    """A deadline of the probe's own passed. The ledger knows where, and whose it was."""
+
+
+class Stages:
+    """The nested stages of one probe, each a cancel scope with the deadline of its row.
+
+    A stage that fails or is cut is never left in the ledger, so after any end the ledger still
+    says where the probe was.
+
+    Args:
+        budget: How long each stage may take.
+    """
+
+    __slots__ = ("ledger",)
+
+    def __init__(self, budget: Budget) -> None:
+        self.ledger = Ledger(budget, trio.current_time())
+
+    def open(self, stage: Stage) -> "_OpenStage":
+        """Return the context of ``stage``.
+
+        Leaving it raises ``Expired`` if its own deadline cut it. A cancellation from outside
+        passes through.
+        """
+        return _OpenStage(self.ledger, stage)
+
+    def leave(self, stage: Stage) -> None:
+        """Count ``stage`` as completed though its deadline passed: what it waited for was there."""
+        self.ledger.leave(stage, trio.current_time())
+
+    def elapsed_s(self) -> float:
+        """Return the seconds since the probe began."""
+        return trio.current_time() - self.ledger.began_at
+
+
+class _OpenStage:
+    __slots__ = ("_ledger", "_scope", "_stage")
+
+    def __init__(self, ledger: Ledger, stage: Stage) -> None:
+        self._ledger = ledger
+        self._stage = stage
+
+    def __enter__(self) -> None:
+        deadline = self._ledger.enter(self._stage, trio.current_time())
+        self._scope = trio.CancelScope(deadline=deadline)
+        self._scope.__enter__()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._scope.__exit__(exc_type, exc, traceback)
+        if self._scope.cancelled_caught:
+            raise Expired from None
+        if exc_type is None:
+            self._ledger.leave(self._stage, trio.current_time())
+
+
+async def wait_at_most(event: trio.Event, limit_s: float) -> None:
+    """Wait for ``event`` or for ``limit_s`` seconds, whichever is first. A checkpoint."""
+    with trio.move_on_after(limit_s):
+        await event.wait()

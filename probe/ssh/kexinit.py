@@ -1,0 +1,282 @@
+"""KEXINIT: RFC 4253 §7.1."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from hashlib import md5
+from typing import Final, NamedTuple
+
+from probe.ssh import limits, rules
+from probe.ssh.messages import Message
+from probe.ssh.rules import Findings, ProtocolViolation, Rule
+from probe.ssh.wire import (
+    UINT32,
+    LengthBeyondError,
+    PayloadReader,
+    TruncatedError,
+    encode_name_list,
+)
+
+NameList = tuple[bytes, ...]
+
+STRICT_KEX_SERVER: Final = b"kex-strict-s-v00@openssh.com"
+"""The server's marker in kex_algorithms: OpenSSH PROTOCOL §1.9, draft-ietf-sshm-strict-kex."""
+
+AEAD_CIPHERS: Final = frozenset(
+    (
+        b"chacha20-poly1305@openssh.com",
+        b"aes128-gcm@openssh.com",
+        b"aes256-gcm@openssh.com",
+    ),
+)
+"""Ciphers that authenticate by themselves: no MAC is negotiated (OpenSSH PROTOCOL §1.6)."""
+
+
+class Algorithms(NamedTuple):
+    """The ten name-lists of KEXINIT, in wire order and under the names of RFC 4253 §7.1."""
+
+    kex_algorithms: NameList
+    server_host_key_algorithms: NameList
+    encryption_algorithms_client_to_server: NameList
+    encryption_algorithms_server_to_client: NameList
+    mac_algorithms_client_to_server: NameList
+    mac_algorithms_server_to_client: NameList
+    compression_algorithms_client_to_server: NameList
+    compression_algorithms_server_to_client: NameList
+    languages_client_to_server: NameList
+    languages_server_to_client: NameList
+
+
+class KexInit(NamedTuple):
+    """A KEXINIT. Names are the peer's own octets, and hostile until escaped.
+
+    Attributes:
+        cookie: 16 octets.
+        algorithms: The ten name-lists.
+        first_kex_packet_follows: Whether a guessed packet follows.
+        reserved: 0 from every server known.
+    """
+
+    cookie: bytes
+    algorithms: Algorithms
+    first_kex_packet_follows: bool
+    reserved: int
+
+    @property
+    def offers_strict_kex(self) -> bool:
+        """Whether the server's marker of strict key exchange is among its kex_algorithms."""
+        return STRICT_KEX_SERVER in self.algorithms.kex_algorithms
+
+
+class Negotiated(NamedTuple):
+    """What a key exchange would use, a name a row of RFC 4253 §7.1; ``None``: nothing in common.
+
+    A MAC is ``b""`` where the cipher authenticates by itself.
+    """
+
+    kex_algorithm: bytes | None
+    server_host_key_algorithm: bytes | None
+    encryption_algorithm_client_to_server: bytes | None
+    encryption_algorithm_server_to_client: bytes | None
+    mac_algorithm_client_to_server: bytes | None
+    mac_algorithm_server_to_client: bytes | None
+    compression_algorithm_client_to_server: bytes | None
+    compression_algorithm_server_to_client: bytes | None
+
+
+_CIPHERS: Final = (
+    b"chacha20-poly1305@openssh.com",
+    b"aes128-gcm@openssh.com",
+    b"aes256-gcm@openssh.com",
+    b"aes128-ctr",
+    b"aes192-ctr",
+    b"aes256-ctr",
+)
+_MACS: Final = (
+    b"umac-64-etm@openssh.com",
+    b"umac-128-etm@openssh.com",
+    b"hmac-sha2-256-etm@openssh.com",
+    b"hmac-sha2-512-etm@openssh.com",
+    b"hmac-sha1-etm@openssh.com",
+    b"umac-64@openssh.com",
+    b"umac-128@openssh.com",
+    b"hmac-sha2-256",
+    b"hmac-sha2-512",
+    b"hmac-sha1",
+)
+_COMPRESSIONS: Final = (b"none", b"zlib@openssh.com")
+
+OFFER: Final = Algorithms(
+    kex_algorithms=(
+        b"mlkem768x25519-sha256",
+        b"sntrup761x25519-sha512",
+        b"sntrup761x25519-sha512@openssh.com",
+        b"curve25519-sha256",
+        b"curve25519-sha256@libssh.org",
+        b"ecdh-sha2-nistp256",
+        b"ecdh-sha2-nistp384",
+        b"ecdh-sha2-nistp521",
+        b"diffie-hellman-group-exchange-sha256",
+        b"diffie-hellman-group16-sha512",
+        b"diffie-hellman-group18-sha512",
+        b"diffie-hellman-group14-sha256",
+    ),
+    server_host_key_algorithms=(
+        b"ssh-ed25519",
+        b"ecdsa-sha2-nistp256",
+        b"ecdsa-sha2-nistp384",
+        b"ecdsa-sha2-nistp521",
+        b"rsa-sha2-512",
+        b"rsa-sha2-256",
+    ),
+    encryption_algorithms_client_to_server=_CIPHERS,
+    encryption_algorithms_server_to_client=_CIPHERS,
+    mac_algorithms_client_to_server=_MACS,
+    mac_algorithms_server_to_client=_MACS,
+    compression_algorithms_client_to_server=_COMPRESSIONS,
+    compression_algorithms_server_to_client=_COMPRESSIONS,
+    languages_client_to_server=(),
+    languages_server_to_client=(),
+)
+"""What we offer: OpenSSH 10's client defaults without certificates, tokens and markers.
+
+With it a common choice exists with every server that a current client can use, so that none logs
+a failed negotiation. ``kex-strict-c`` is left out: with it a lawful IGNORE would be a violation.
+"""
+
+_PLAIN_NAMES: Final = re.compile(
+    rb"[!-+\--?A-~]+(?:@[!-+\--?A-~]+)?(?:,[!-+\--?A-~]+(?:@[!-+\--?A-~]+)?)*",
+)
+"""A name-list all of whose names are lawful, their lengths apart: RFC 4251 §6."""
+
+_MUST_NOT_BE_EMPTY: Final = 8
+"""The first eight name-lists hold algorithms, at least one each; the last two hold languages."""
+
+
+def decode_kexinit(payload: bytes, findings: Findings) -> KexInit:
+    """Read a KEXINIT.
+
+    Args:
+        payload: Of a packet, message number included.
+        findings: Where deviations are noted.
+
+    Raises:
+        ProtocolViolation: A field is missing or lies about its length, a list of algorithms is
+            empty, or octets follow the last field.
+
+    Source:
+        RFC 4253 §7.1; OpenSSH, too, refuses octets after the last field.
+    """
+    reader = PayloadReader(payload, 1)
+    try:
+        cookie = reader.take(limits.COOKIE_OCTETS)
+        algorithms = Algorithms._make(reader.name_list() for _ in Algorithms._fields)
+        follows = reader.byte()
+        reserved = reader.uint32()
+    except LengthBeyondError as error:
+        raise ProtocolViolation(rules.NAME_LIST_BEYOND_PAYLOAD, str(error)) from None
+    except TruncatedError:
+        raise ProtocolViolation(rules.KEXINIT_TRUNCATED, f"{len(payload)} octets") from None
+    if reader.left():
+        raise ProtocolViolation(rules.KEXINIT_TRAILING, f"{reader.left()} octets")
+    kexinit = KexInit(cookie, algorithms, bool(follows), reserved)
+    _judge_names(algorithms, findings)
+    _judge_fixed_fields(kexinit, follows, findings)
+    return kexinit
+
+
+def encode_kexinit(cookie: bytes, algorithms: Algorithms = OFFER) -> bytes:
+    """Write the payload of a KEXINIT after which no guessed packet follows.
+
+    Args:
+        cookie: 16 random octets.
+        algorithms: What to offer.
+    """
+    lists = b"".join(map(encode_name_list, algorithms))
+    return bytes((Message.KEXINIT,)) + cookie + lists + b"\0" + UINT32.pack(0)
+
+
+def negotiate(client: Algorithms, server: Algorithms) -> Negotiated:
+    """Choose as both sides would: the first of the client's names that the server has, too.
+
+    Every kex method and host key that we offer can sign, so the needs of the one never rule out
+    the other.
+
+    Source:
+        RFC 4253 §7.1.
+    """
+    rows = zip(client[:_MUST_NOT_BE_EMPTY], server[:_MUST_NOT_BE_EMPTY], strict=True)
+    chosen = Negotiated._make(_first_common(ours, theirs) for ours, theirs in rows)
+    if chosen.encryption_algorithm_client_to_server in AEAD_CIPHERS:
+        chosen = chosen._replace(mac_algorithm_client_to_server=b"")
+    if chosen.encryption_algorithm_server_to_client in AEAD_CIPHERS:
+        chosen = chosen._replace(mac_algorithm_server_to_client=b"")
+    return chosen
+
+
+def hassh_server(algorithms: Algorithms) -> str:
+    """Return the hasshServer fingerprint: 32 hexadecimal digits.
+
+    Source:
+        hassh, the method of salesforce/hassh and corelight/hassh: MD5 over four of the lists.
+    """
+    lists = (
+        algorithms.kex_algorithms,
+        algorithms.encryption_algorithms_server_to_client,
+        algorithms.mac_algorithms_server_to_client,
+        algorithms.compression_algorithms_server_to_client,
+    )
+    text = b";".join(b",".join(names) for names in lists)
+    return md5(text, usedforsecurity=False).hexdigest()
+
+
+def _first_common(ours: NameList, theirs: NameList) -> bytes | None:
+    return next((name for name in ours if name in theirs), None)
+
+
+def _judge_names(algorithms: Algorithms, findings: Findings) -> None:
+    for index, (field, names) in enumerate(zip(Algorithms._fields, algorithms, strict=True)):
+        if index < _MUST_NOT_BE_EMPTY and not names:
+            raise ProtocolViolation(rules.ALGORITHMS_EMPTY, field)
+        if index >= _MUST_NOT_BE_EMPTY and names:
+            findings.note(rules.LANGUAGES_NOT_EMPTY, b",".join(names))
+        if names and not _are_plain(names):
+            _note_names(field, names, findings)
+
+
+def _are_plain(names: NameList) -> bool:
+    return (
+        len(set(names)) == len(names)
+        and len(max(names, key=len)) <= limits.NAME_LAW_OCTETS
+        and _PLAIN_NAMES.fullmatch(b",".join(names)) is not None
+    )
+
+
+_NAME_RULES: Final[tuple[tuple[Rule, Callable[[bytes], bool]], ...]] = (
+    (rules.NAME_EMPTY, lambda name: not name),
+    (rules.NAME_LONG, lambda name: len(name) > limits.NAME_LAW_OCTETS),
+    (rules.NAME_NOT_PRINTABLE, lambda name: re.search(rb"[^!-~]", name) is not None),
+    (rules.NAME_AT_SIGNS, lambda name: b"@" in name and not all(name.partition(b"@"))),
+    (rules.NAME_AT_SIGNS, lambda name: name.count(b"@") > 1),
+)
+
+
+def _note_names(field: str, names: NameList, findings: Findings) -> None:
+    where = field.encode() + b": "
+    for rule, is_broken_by in _NAME_RULES:
+        for name in filter(is_broken_by, names):
+            findings.note(rule, where + name)
+            break
+    for name, count in Counter(names).items():
+        if count > 1:
+            findings.note(rules.NAME_TWICE, where + name)
+            break
+
+
+def _judge_fixed_fields(kexinit: KexInit, follows: int, findings: Findings) -> None:
+    if len(set(kexinit.cookie)) == 1:
+        findings.note(rules.COOKIE_NOT_RANDOM, kexinit.cookie)
+    if follows not in (0, 1):
+        findings.note(rules.BOOLEAN_NOT_0_OR_1, f"{follows}")
+    if kexinit.reserved:
+        findings.note(rules.RESERVED_NOT_ZERO, f"{kexinit.reserved}")

@@ -1,0 +1,5 @@
+"""The version, which the package's metadata reads, too."""
+
+from typing import Final
+
+VERSION: Final = "0.1.0"
