@@ -12,11 +12,7 @@ from probe.net.dial import connect, resolve
 from probe.net.driver import Conversation, open_wire
 from probe.net.stages import Ended, Expired, Stages
 from probe.report import Report
-
-SSH_PORT: Final = 22
-"""RFC 4253 §4.1."""
-
-LARGEST_PORT: Final = 65535
+from probe.target import SSH_PORT, require_target
 
 DEFAULT_BUDGET: Final = Budget()
 
@@ -53,7 +49,7 @@ async def check(
     Raises:
         ValueError: ``host`` is empty or holds NUL or white space, or ``port`` is out of range.
     """
-    _require_target(host, port)
+    require_target(host, port)
     evidence = Evidence(host, port)
     stages = Stages(budget)
 
@@ -133,12 +129,3 @@ async def _conduct(
     evidence.where = stages.ledger.where()
     evidence.stages = stages.ledger.times(stages.ledger.began_at + evidence.spent_s)
     return Report(evidence)
-
-
-def _require_target(host: str, port: int) -> None:
-    if not host or any(character.isspace() or character == "\0" for character in host):
-        message = f"not a host: {host!r}"
-        raise ValueError(message)
-    if not 1 <= port <= LARGEST_PORT:
-        message = f"not a port: {port!r}; ports go from 1 to {LARGEST_PORT}"
-        raise ValueError(message)

@@ -1,0 +1,68 @@
+"""What a misbehaving server does, as data: a row of the catalogue is a tuple of moves."""
+
+from dataclasses import dataclass
+from typing import Final
+
+LARGEST_FLOOD_OCTETS: Final = 64 * 1024 * 1024
+"""What a flood sends to one client at the most, so that a forgotten server stops by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send octets at once."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Drip:
+    """Send octets one by one, each after a pause."""
+
+    octets: bytes
+    every_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Send the same octets over and over until the client leaves.
+
+    With a pause before each, or, without one, as fast as the client reads, 64 MiB at the most.
+    """
+
+    octets: bytes
+    every_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing for a while; what the client sends stays unread."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLine:
+    """Read until the client has sent an LF."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPacket:
+    """Read until the client has sent a whole packet (RFC 4253 §6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HalfClose:
+    """Send FIN, and go on reading. Closing is no move: with octets unread it would send RST."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Send RST. The last move of its row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Send nothing more, and read until the client leaves. The last move of its row."""
+
+
+Move = Send | Drip | Repeat | Wait | ReadLine | ReadPacket | HalfClose | Abort | Hold

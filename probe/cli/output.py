@@ -1,0 +1,63 @@
+"""Standard output as something that may be closed, full, or never read."""
+
+import os
+import select
+import sys
+from typing import Final
+
+import trio
+
+STDOUT: Final = 1
+STDERR: Final = 2
+
+
+def reserve_standard_streams() -> None:
+    """Open ``/dev/null`` for each standard stream that is closed.
+
+    Else the next socket would get its number, and a report could be sent to a server.
+    """
+    for descriptor in (0, STDOUT, STDERR):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
+
+
+async def write_line(line: str) -> None:
+    """Write ``line`` and its end to standard output, and wait while nobody reads.
+
+    A checkpoint. Cancelled, a part of the line may have been written.
+
+    Raises:
+        OSError: Standard output is closed, or the disk is full.
+    """
+    octets = f"{line}\n".encode(_encoding(), "backslashreplace")
+    while octets:
+        await _wait_writable()
+        octets = octets[os.write(STDOUT, octets[: select.PIPE_BUF]) :]
+
+
+def complain(message: str) -> None:
+    """Write ``message`` to standard error if that does not block, else do without."""
+    _, writable, _ = select.select((), (STDERR,), (), 0)
+    if writable:
+        octets = f"sshprobe: {message}\n".encode(errors="backslashreplace")
+        os.write(STDERR, octets[: select.PIPE_BUF])
+
+
+def is_colourful() -> bool:
+    """Whether standard output is a terminal that shows colours, and nobody objects."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not plain and os.isatty(STDOUT)
+
+
+async def _wait_writable() -> None:
+    """Wait until ``PIPE_BUF`` octets can be written without blocking."""
+    try:
+        await trio.lowlevel.wait_writable(STDOUT)
+    except PermissionError:  # a file or a device: never full in this sense, and epoll refuses it
+        await trio.lowlevel.checkpoint()
+
+
+def _encoding() -> str:
+    return "utf-8" if sys.stdout is None else sys.stdout.encoding
