@@ -42,7 +42,8 @@ async def test_over_a_stream_that_makes_the_sender_wait(
 ) -> None:
     ours, theirs = trio.testing.lockstep_stream_pair()
 
-    async def refuse_to_abort() -> None:  # noqa: ASYNC124 - its caller awaits it
+    async def refuse_to_abort() -> None:
+        await trio.lowlevel.checkpoint()
         raise AssertionError
 
     async def be_server(stream: HalfCloseableStream) -> None:

@@ -1,0 +1,109 @@
+"""README.md tells the truth: its tables are the code's, and every block of it runs."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import NamedTuple
+
+import pytest
+import trio
+from readme import README, with_generated_parts
+
+from probe.catalogue import serve
+
+PORTS = {"2201": "openssh", "2202": "silent-after-identification"}
+"""The servers that the README's examples find on these ports of this machine."""
+
+
+class Block(NamedTuple):
+    language: str
+    text: str
+
+
+def blocks() -> list[Block]:
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return [Block(language, text) for language, text in found]
+
+
+def programs() -> list[tuple[str, str]]:
+    """Each Python block with the output that the block after it shows."""
+    pairs = zip(blocks(), blocks()[1:], strict=False)
+    return [(ours.text, shown.text) for ours, shown in pairs if ours.language == "python"]
+
+
+def sessions() -> list[tuple[str, str]]:
+    """Each command of the console blocks with the output below it, ``echo $?`` joined to it."""
+    text = "".join(block.text for block in blocks() if block.language == "console")
+    text = text.replace("\n$ echo $?\n", "\nexit status ")
+    return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, flags=re.MULTILINE)
+
+
+@contextmanager
+def servers() -> Iterator[dict[str, str]]:
+    """Serve the catalogue in a thread, and say which port of the README is which real one."""
+    ports: dict[str, str] = {}
+    ready, done = Event(), Event()
+
+    async def serve_all() -> None:
+        async with serve(PORTS["2201"]) as (_, good), serve(PORTS["2202"]) as (_, hanging):
+            ports.update({"2201": str(good), "2202": str(hanging)})
+            ready.set()
+            await trio.to_thread.run_sync(done.wait)
+
+    thread = Thread(target=trio.run, args=(serve_all,))
+    thread.start()
+    ready.wait()
+    try:
+        yield ports
+    finally:
+        done.set()
+        thread.join()
+
+
+def run(command: list[str], ports: dict[str, str]) -> str:
+    """Run a command with the real ports, and give its output with the README's."""
+    for shown, real in ports.items():
+        command = [word.replace(shown, real) for word in command]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    output = done.stdout + done.stderr
+    for shown, real in ports.items():
+        output = output.replace(real, shown)
+    return output
+
+
+def without_durations(text: str) -> str:
+    return re.sub(r"\d+\.\d{3} s", "0.000 s", text)
+
+
+def test_tables_are_those_of_the_code() -> None:
+    assert README.read_text() == with_generated_parts(README.read_text())
+
+
+def test_every_block_is_run() -> None:
+    """The two set-up commands are run by .ci/run; every other block by the tests below."""
+    languages = [block.language for block in blocks()]
+    assert languages.count("sh") == 2
+    assert languages.count("python") == languages.count("text") == len(programs())
+    assert set(languages) == {"sh", "console", "python", "text"}
+
+
+@pytest.mark.parametrize(("program", "shown"), programs())
+def test_programs_print_what_is_shown(program: str, shown: str) -> None:
+    with servers() as ports:
+        assert run([sys.executable, "-c", program], ports) == shown
+
+
+@pytest.mark.parametrize(("command", "shown"), sessions())
+def test_commands_print_what_is_shown(command: str, shown: str) -> None:
+    if "exit status" in shown:
+        command += "; echo exit status $?"
+    with servers() as ports:
+        output = run(["sh", "-c", command], ports)
+    assert without_durations(output) == without_durations(shown)
