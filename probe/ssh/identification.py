@@ -12,7 +12,9 @@ PROTOVERSION: Final = b"2.0"
 COMPATIBLE_PROTOVERSION: Final = b"1.99"
 """RFC 4253 §5.1: what a server says that speaks SSH-1 too; it is to be taken for 2.0."""
 
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\udc80-\udc9f]")
+"""RFC 4251 §9.2: C0 but tab, DEL, and C1: as UTF-8, or as octets that are none (surrogates)."""
+
 _NOT_PRINTABLE_ASCII: Final = re.compile(rb"[^!-~]")
 
 
@@ -79,7 +81,7 @@ def _line_before(line: bytes, findings: Findings) -> LineBefore:
         findings.note(rules.LINE_BEFORE_LF_ONLY, octets)
     if len(line) > limits.LINE_BEFORE_COMMON_OCTETS:
         findings.note(rules.LINE_BEFORE_LONG, f"{len(line)} octets")
-    if _CONTROL.search(octets):
+    if _holds_control(octets):
         findings.note(rules.LINE_BEFORE_CONTROL, octets)
     if not _is_utf_8(octets):
         findings.note(rules.LINE_BEFORE_NOT_UTF_8, octets)
@@ -133,8 +135,12 @@ def _judge_comments(comments: bytes | None, findings: Findings) -> None:
         return
     if not comments or comments.startswith(b" "):
         findings.note(rules.COMMENTS_SPACING, comments)
-    if _CONTROL.search(comments):
+    if _holds_control(comments):
         findings.note(rules.COMMENTS_CONTROL, comments)
+
+
+def _holds_control(octets: bytes) -> bool:
+    return _CONTROL.search(octets.decode(errors="surrogateescape")) is not None
 
 
 def _is_utf_8(octets: bytes) -> bool:
