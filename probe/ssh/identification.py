@@ -81,7 +81,7 @@ def _line_before(line: bytes, findings: Findings) -> LineBefore:
         findings.note(rules.LINE_BEFORE_LF_ONLY, octets)
     if len(line) > limits.LINE_BEFORE_COMMON_OCTETS:
         findings.note(rules.LINE_BEFORE_LONG, f"{len(line)} octets")
-    if _holds_control(octets):
+    if _holds_control(line[:-1].removesuffix(b"\r")):
         findings.note(rules.LINE_BEFORE_CONTROL, octets)
     if not _is_utf_8(octets):
         findings.note(rules.LINE_BEFORE_NOT_UTF_8, octets)
@@ -119,6 +119,8 @@ def _judge_line_end(line: bytes, identification: Identification, findings: Findi
         findings.note(rules.PROTOVERSION_1_99, identification.octets)
     if not compatible and not line.endswith(b"\r\n"):  # §5.1: with 1.99 no CR SHOULD be sent
         findings.note(rules.IDENTIFICATION_LF_ONLY, identification.octets)
+    if line.endswith(b"\r\r\n"):  # OpenSSH's client bears it
+        findings.note(rules.IDENTIFICATION_CR_REPEATED, identification.octets)
     if len(line) > limits.IDENTIFICATION_LAW_OCTETS:
         findings.note(rules.IDENTIFICATION_LONG, f"{len(line)} octets")
 

@@ -118,6 +118,12 @@ IDENTIFICATION_LF_ONLY: Final = Rule(
     "RFC 4253 §4.2",
     "The identification string ends in LF without CR.",
 )
+IDENTIFICATION_CR_REPEATED: Final = Rule(
+    "identification-cr-repeated",
+    Subject.IDENTIFICATION,
+    "RFC 4253 §4.2",
+    "More than one CR comes before the LF of the identification string.",
+)
 IDENTIFICATION_LONG: Final = Rule(
     "identification-over-255",
     Subject.IDENTIFICATION,
@@ -387,6 +393,7 @@ FINDINGS: Final = (
     LINE_BEFORE_CONTROL,
     LINES_BEFORE_MANY,
     IDENTIFICATION_LF_ONLY,
+    IDENTIFICATION_CR_REPEATED,
     IDENTIFICATION_LONG,
     PROTOVERSION_1_99,
     SOFTWAREVERSION_MINUS,

@@ -60,6 +60,7 @@ def octets_of(line: LineBefore | Identification | None) -> bytes:
     ("line", "octets", "codes"),
     [
         (b"SSH-2.0-x\n", b"SSH-2.0-x", {"identification-lf-only"}),  # V13, R05
+        (b"SSH-2.0-x\r\r\n", b"SSH-2.0-x", {"identification-cr-repeated"}),  # R05: one CR
         (b"SSH-1.99-x\r\n", b"SSH-1.99-x", {"protoversion-1.99"}),  # V20, R13
         (b"SSH-1.99-x\n", b"SSH-1.99-x", {"protoversion-1.99"}),  # R14: SHOULD NOT send CR
         (b"SSH-2.0--\r\n", b"SSH-2.0--", {"softwareversion-minus"}),  # V23, R08
@@ -76,6 +77,7 @@ def octets_of(line: LineBefore | Identification | None) -> bytes:
         (b"SSH-2.0-x \xc2\x9b\r\n", b"SSH-2.0-x \xc2\x9b", {"comments-control-characters"}),
         (b"hello\n", b"hello", {"line-before-lf-only"}),  # R09
         (b"\n", b"", {"line-before-lf-only"}),
+        (b"a\r\r\n", b"a", {"line-before-control-characters"}),
         (b"a\rb\r\n", b"a\rb", {"line-before-control-characters"}),
         (b"\x1b]0;x\x07\r\n", b"\x1b]0;x\x07", {"line-before-control-characters"}),  # V18, R12
         (b"\xc2\x9b2J\r\n", b"\xc2\x9b2J", {"line-before-control-characters"}),  # V18: C1
