@@ -1,6 +1,8 @@
 """A connected TCP socket as a trio stream that tries each call before it waits."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import trio
 
@@ -22,10 +24,12 @@ class TcpStream(trio.abc.HalfCloseableStream):
         sock: Connected and non-blocking; it belongs to the stream from now on.
     """
 
-    __slots__ = ("socket",)
+    __slots__ = ("_finished", "_sending", "socket")
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
+        self._sending = False
+        self._finished = False
 
     def send_nowait(self, octets: bytes | memoryview) -> int:
         """Send what the kernel takes at once, and return how much that was: 0 if nothing."""
@@ -79,26 +83,40 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all octets. A checkpoint; cancelled, some of them may have been sent."""
-        await trio.lowlevel.checkpoint()
-        with memoryview(data) as octets:
+        with self._sending_alone(), memoryview(data) as octets:
+            await trio.lowlevel.checkpoint()
             sent = self._send(octets)
             while sent < len(octets):
-                await self.wait_send_all_might_not_block()
+                await trio.lowlevel.wait_writable(self.socket)
                 sent += self._send(octets[sent:])
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the kernel would take an octet. A checkpoint."""
         if self.socket.fileno() == -1:
             raise trio.ClosedResourceError
-        await trio.lowlevel.wait_writable(self.socket)
+        with self._sending_alone():
+            await trio.lowlevel.wait_writable(self.socket)
 
     async def send_eof(self) -> None:
         """Send FIN and go on receiving. A checkpoint; a second call does nothing more."""
-        await trio.lowlevel.checkpoint()
+        with self._sending_alone():
+            await trio.lowlevel.checkpoint()
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError as error:
+                raise self._broken(error) from error
+            self._finished = True
+
+    @contextmanager
+    def _sending_alone(self) -> Iterator[None]:
+        if self._sending:
+            message = "another task is sending"
+            raise trio.BusyResourceError(message)
+        self._sending = True
         try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError as error:
-            raise self._broken(error) from error
+            yield
+        finally:
+            self._sending = False
 
     async def _readable(self) -> None:
         await trio.lowlevel.wait_readable(self.socket)
@@ -110,6 +128,9 @@ class TcpStream(trio.abc.HalfCloseableStream):
             raise self._broken(error) from error
 
     def _send(self, octets: memoryview) -> int:
+        if self._finished:
+            message = "FIN was sent"
+            raise trio.ClosedResourceError(message)
         try:
             return self.send_nowait(octets)
         except OSError as error:

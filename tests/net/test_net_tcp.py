@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 import trio
 from net_pieces import connected_sockets, reset
-from trio.testing import MockClock, assert_checkpoints
+from trio.testing import MockClock, assert_checkpoints, check_half_closeable_stream
 
 from probe.net.tcp import READ_OCTETS, TcpStream
 
@@ -32,6 +32,21 @@ def fill(sock: socket.socket) -> None:
     with suppress(BlockingIOError):
         while sock.send(bytes(65536)):
             pass
+
+
+async def test_it_keeps_the_contract_of_trios_half_closeable_streams() -> None:
+    async def make() -> tuple[TcpStream, TcpStream]:
+        await trio.lowlevel.checkpoint()
+        with connected_sockets() as (near, far):
+            return TcpStream(near.dup()), TcpStream(far.dup())
+
+    async def make_clogged() -> tuple[TcpStream, TcpStream]:
+        near, far = await make()
+        for stream in (near, far, near, far):  # what one sends acknowledges the other's octets
+            fill(stream.socket)
+        return near, far
+
+    await check_half_closeable_stream(make, make_clogged)
 
 
 # Plain calls that never wait. ---------------------------------------------------------------------
