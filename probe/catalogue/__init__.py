@@ -6,6 +6,7 @@ code with the prober that is tested with it.
 """
 
 from probe.catalogue.listen import serve
-from probe.catalogue.servers import BY_NAME, SERVERS, Expected, Server
+from probe.catalogue.row import Expected, Level, Server
+from probe.catalogue.servers import BY_NAME, SERVERS
 
-__all__ = ["BY_NAME", "SERVERS", "Expected", "Server", "serve"]
+__all__ = ["BY_NAME", "SERVERS", "Expected", "Level", "Server", "serve"]

@@ -1,5 +1,6 @@
 """Serves rows of the catalogue on TCP ports."""
 
+import itertools
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,8 +9,10 @@ from struct import pack
 
 import trio
 
+from probe.catalogue.moves import NeverAccept
 from probe.catalogue.play import play
-from probe.catalogue.servers import BY_NAME, Server
+from probe.catalogue.row import Server
+from probe.catalogue.servers import BY_NAME
 
 LOOPBACK = "127.0.0.1"
 
@@ -36,16 +39,22 @@ async def serve(
     """
     row = BY_NAME[server] if isinstance(server, str) else server
     [listener] = await trio.open_tcp_listeners(port, host=host)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(trio.serve_listeners, partial(serve_client, row), [listener])
+    async with listener, trio.open_nursery() as nursery:
+        if not isinstance(row.moves[0], NeverAccept):
+            await nursery.start(trio.serve_listeners, _Server(row).serve_client, [listener])
         yield host, listener.socket.getsockname()[1]
         nursery.cancel_scope.cancel()
 
 
-async def serve_client(server: Server, stream: trio.SocketStream) -> None:
-    """Play ``server`` to one client, and close."""
-    async with stream:
-        await play(server.moves, stream, partial(_abort, stream))
+class _Server:
+    """A row that is served, and whose turn it is."""
+
+    def __init__(self, row: Server) -> None:
+        self._turns = itertools.cycle(row.turns)
+
+    async def serve_client(self, stream: trio.SocketStream) -> None:
+        async with stream:
+            await play(next(self._turns), stream, partial(_abort, stream))
 
 
 async def _abort(stream: trio.SocketStream) -> None:

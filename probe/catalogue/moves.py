@@ -34,6 +34,29 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
+class NeverAccept:
+    """Leave the client to the kernel, which completes the TCP handshake. The only move of its row.
+
+    Over a stream there is nothing to accept: it is then the same as ``Stall``.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Do nothing for ever: send nothing, read nothing, do not even close. The last move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Play another part for each client in turn, and begin anew after the last part.
+
+    The only move of its row.
+    """
+
+    parts: tuple[tuple["Move", ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Do nothing for a while; what the client sends stays unread."""
 
@@ -65,4 +88,17 @@ class Hold:
     """Send nothing more, and read until the client leaves. The last move of its row."""
 
 
-Move = Send | Drip | Repeat | Wait | ReadLine | ReadPacket | HalfClose | Abort | Hold
+Move = (
+    Send
+    | Drip
+    | Repeat
+    | Wait
+    | ReadLine
+    | ReadPacket
+    | HalfClose
+    | Abort
+    | Hold
+    | Stall
+    | NeverAccept
+    | Turns
+)

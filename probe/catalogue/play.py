@@ -1,7 +1,7 @@
 """Plays the moves of a row over a stream."""
 
 from collections.abc import Awaitable, Callable
-from typing import assert_never
+from typing import Any, Final
 
 import trio
 
@@ -12,10 +12,12 @@ from probe.catalogue.moves import (
     HalfClose,
     Hold,
     Move,
+    NeverAccept,
     ReadLine,
     ReadPacket,
     Repeat,
     Send,
+    Stall,
     Wait,
 )
 
@@ -33,7 +35,7 @@ async def play(
     A checkpoint. The stream is left open.
 
     Args:
-        moves: What to do, in order.
+        moves: What to do, in order: one of the turns of a row.
         stream: Any stream that can half-close.
         abort: Ends the connection with RST.
     """
@@ -46,51 +48,56 @@ async def play(
 
 
 class _Player:
+    """One client's server. ``MOVES`` says which method makes which move."""
+
     def __init__(self, stream: trio.abc.HalfCloseableStream, abort: Aborter) -> None:
         self._stream = stream
         self._abort = abort
         self._unread = b""
 
     async def make(self, move: Move) -> None:
-        match move:
-            case Send():
-                await self._stream.send_all(move.octets)
-            case Drip():
-                await self._drip(move)
-            case Repeat():
-                await self._repeat(move)
-            case Wait():
-                await trio.sleep(move.seconds)
-            case ReadLine():
-                await self._read_line()
-            case ReadPacket():
-                packet_length = int.from_bytes(await self._read(4))
-                await self._read(packet_length)
-            case HalfClose():
-                await self._stream.send_eof()
-            case Abort():
-                await self._abort()
-            case Hold():
-                await self._hold()
-            case _:
-                assert_never(move)
+        await MOVES[type(move)](self, move)
 
-    async def _drip(self, drip: Drip) -> None:
+    async def send(self, send: Send) -> None:
+        await self._stream.send_all(send.octets)
+
+    async def drip(self, drip: Drip) -> None:
         for octet in drip.octets:
             await trio.sleep(drip.every_s)
             await self._stream.send_all(bytes((octet,)))
 
-    async def _repeat(self, repeat: Repeat) -> None:
+    async def repeat(self, repeat: Repeat) -> None:
         sent = 0
         while sent < LARGEST_FLOOD_OCTETS:
             await trio.sleep(repeat.every_s)
             await self._stream.send_all(repeat.octets)
             sent += len(repeat.octets)
 
-    async def _read_line(self) -> None:
+    async def wait(self, wait: Wait) -> None:
+        await trio.sleep(wait.seconds)
+
+    async def read_line(self, _: ReadLine) -> None:
         while b"\n" not in self._unread:
             await self._receive()
         self._unread = self._unread.partition(b"\n")[2]
+
+    async def read_packet(self, _: ReadPacket) -> None:
+        packet_length = int.from_bytes(await self._read(4))
+        await self._read(packet_length)
+
+    async def half_close(self, _: HalfClose) -> None:
+        await self._stream.send_eof()
+
+    async def abort(self, _: Abort) -> None:
+        await self._abort()
+
+    async def hold(self, _: Hold) -> None:
+        while True:
+            self._unread = b""
+            await self._receive()
+
+    async def stall(self, _: Stall | NeverAccept) -> None:
+        await trio.sleep_forever()
 
     async def _read(self, count: int) -> bytes:
         while len(self._unread) < count:
@@ -98,13 +105,24 @@ class _Player:
         taken, self._unread = self._unread[:count], self._unread[count:]
         return taken
 
-    async def _hold(self) -> None:
-        while True:
-            self._unread = b""
-            await self._receive()
-
     async def _receive(self) -> None:
         octets = await self._stream.receive_some()
         if not octets:
             raise EOFError
         self._unread += octets
+
+
+MOVES: Final[dict[type[Move], Callable[[_Player, Any], Awaitable[None]]]] = {
+    Send: _Player.send,
+    Drip: _Player.drip,
+    Repeat: _Player.repeat,
+    Wait: _Player.wait,
+    ReadLine: _Player.read_line,
+    ReadPacket: _Player.read_packet,
+    HalfClose: _Player.half_close,
+    Abort: _Player.abort,
+    Hold: _Player.hold,
+    Stall: _Player.stall,
+    NeverAccept: _Player.stall,
+}
+"""Who makes which move. ``Turns`` is not here: it is played a part a client, each by a player."""

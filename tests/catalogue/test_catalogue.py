@@ -1,5 +1,7 @@
 """Every row of the catalogue gives its verdict, its place and its time, to the exact instant."""
 
+from collections import defaultdict
+
 import pytest
 import trio
 import trio.testing
@@ -8,7 +10,6 @@ from trio.testing import MockClock
 
 import probe
 from probe.catalogue import BY_NAME, SERVERS, Server, serve
-from probe.catalogue.listen import serve_client
 from probe.catalogue.moves import Abort, Repeat
 from probe.catalogue.play import play
 from probe.catalogue.servers import NOT_SERVED
@@ -16,7 +17,7 @@ from probe.catalogue.servers import NOT_SERVED
 every_server = pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
 
 WITHOUT_RST = [
-    server for server in SERVERS if not any(isinstance(move, Abort) for move in server.moves)
+    server for server in SERVERS if not any(isinstance(move, Abort) for move in server.turns[0])
 ]
 
 
@@ -48,11 +49,12 @@ async def test_over_a_stream_that_makes_the_sender_wait(
 
     async def be_server(stream: HalfCloseableStream) -> None:
         async with stream:
-            await play(server.moves, stream, refuse_to_abort)
+            await play(server.turns[0], stream, refuse_to_abort)
 
     async with trio.open_nursery() as nursery, ours:
         nursery.start_soon(be_server, theirs)
         assert_expected(await probe.handshake(ours), server)
+        nursery.cancel_scope.cancel()  # a server that stalls would stay for ever
 
 
 @every_server
@@ -68,8 +70,25 @@ def test_every_verdict_has_a_server_or_a_reason_for_having_none() -> None:
     assert not served & set(NOT_SERVED)
 
 
+def test_rows_that_expect_the_same_say_what_differs() -> None:
+    by_expectation = defaultdict(list)
+    for server in SERVERS:
+        expected = server.expected
+        key = (expected.verdict, expected.where, expected.whose, expected.findings)
+        by_expectation[key].append(server)
+    for servers in by_expectation.values():
+        said = [server.differs for server in servers]
+        assert len(servers) == 1 or all(said), [server.name for server in servers]
+        assert len(set(said)) == len(said), said
+
+
+def test_no_two_rows_do_the_same() -> None:
+    assert len({server.moves for server in SERVERS}) == len(SERVERS)
+
+
 def test_a_suite_in_which_failing_always_passes_is_worthless() -> None:
-    assert sum(server.expected.verdict == "ok" for server in SERVERS) >= 10
+    assert sum(server.expected.verdict == "ok" for server in SERVERS) >= 15
+    assert len(SERVERS) >= 100
 
 
 async def test_a_server_serves_many_clients_at_once(autojump_clock: MockClock) -> None:
@@ -86,22 +105,47 @@ async def test_a_server_serves_many_clients_at_once(autojump_clock: MockClock) -
 
 
 @pytest.mark.parametrize(
-    "name",
-    [server.name for server in SERVERS if any(isinstance(move, Repeat) for move in server.moves)],
+    "server",
+    [server for server in SERVERS if any(isinstance(move, Repeat) for move in server.moves)],
+    ids=lambda server: server.name,
 )
 async def test_a_flood_ends_when_its_client_leaves(
-    name: str,
+    server: Server,
     autojump_clock: MockClock,
 ) -> None:
-    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    client = await trio.open_tcp_stream(*listener.socket.getsockname())
-    stream = await listener.accept()
-    with trio.fail_after(60):  # a second move notices what the first one's pause hid
+    ours, theirs = trio.testing.lockstep_stream_pair()
+
+    async def be_client() -> None:
+        async with ours:
+            await ours.receive_some(1)
+
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve_client, BY_NAME[name], stream)
-            await client.receive_some(1)
-            await client.aclose()
-    await listener.aclose()
+            nursery.start_soon(be_client)
+            await play(server.moves, theirs, theirs.aclose)
+
+
+@pytest.mark.parametrize("cap_octets", [4096, 65536])
+async def test_a_flood_stops_by_itself(
+    cap_octets: int,
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A forgotten server must not fill a network for ever."""
+    monkeypatch.setattr("probe.catalogue.play.LARGEST_FLOOD_OCTETS", cap_octets)
+    ours, theirs = trio.testing.memory_stream_pair()
+    await play(BY_NAME["endless-octets"].moves, theirs, theirs.aclose)
+    await theirs.send_eof()
+    received = 0
+    async for octets in ours:
+        received += len(octets)
+    assert received == cap_octets
+
+
+async def test_turns_are_taken(autojump_clock: MockClock) -> None:
+    async with serve("drops-every-second-client") as (host, port):
+        verdicts = [(await probe.check(host, port)).verdict for _ in range(4)]
+    assert verdicts == ["ok", "throttled"] * 2
 
 
 async def test_an_unknown_name_is_refused() -> None:

@@ -1,0 +1,73 @@
+"""What a row of the catalogue is."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from probe.catalogue.moves import Move, Turns
+
+
+class Level(StrEnum):
+    """How much a client owes to the rule behind a row.
+
+    MUST: an RFC's word, or ending in time at all. SHOULD: an RFC's word, or common practice.
+    INFORMATIONAL: nobody is wrong, and a client does well to know.
+    """
+
+    MUST = "MUST"
+    SHOULD = "SHOULD"
+    INFORMATIONAL = "informational"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a good prober says of a server.
+
+    Attributes:
+        verdict: The verdict's string.
+        where: The stage in which the probe ended; ``None`` after success.
+        whose: The stage whose limit ran out; ``None`` if none did.
+        spent_s: How long it takes, in seconds.
+        findings: The codes of what it notes, in order.
+    """
+
+    verdict: str
+    where: str | None = None
+    whose: str | None = None
+    spent_s: float = 0.0
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A row of the catalogue.
+
+    Attributes:
+        id: Stable and sortable.
+        name: The behaviour, or the fault.
+        section: Where the rule stands that it keeps or breaks.
+        level: How much a client owes to that rule.
+        requirement: The rule, or the reason for the row, in one line.
+        moves: What it does.
+        expected: What a good prober says.
+        differs: What is different on the wire from another row that expects the same.
+    """
+
+    id: str
+    name: str
+    section: str
+    level: Level
+    requirement: str
+    moves: tuple[Move, ...]
+    expected: Expected
+    differs: str = ""
+
+    @property
+    def turns(self) -> tuple[tuple[Move, ...], ...]:
+        """What it does for each client in turn; most servers do the same for all."""
+        first = self.moves[0]
+        return first.parts if isinstance(first, Turns) else (self.moves,)
+
+    @property
+    def is_lawful(self) -> bool:
+        """Whether a client must get along with it."""
+        return self.expected.verdict == "ok"
