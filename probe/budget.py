@@ -223,11 +223,9 @@ class Ledger:
         A stage that fails is never left. A second call changes nothing, nor does one for a stage
         that never began.
         """
-        if stage in self._began:
-            for inner in reversed(self._began):
-                self._ended.setdefault(inner, now)
-                if inner is stage:
-                    return
+        running = tuple(self._running())
+        if stage in running:
+            self._ended.update(dict.fromkeys(running[running.index(stage) :], now))
 
     def where(self) -> Stage | None:
         """Return the innermost stage that runs; ``None`` if none does."""
