@@ -8,18 +8,24 @@ that keeps to RFC 4253 §4.2 fits."""
 
 _CUT: Final = "…"
 
+_ASCII: Final = range(0x80)
+
+_NOT_UTF_8: Final = range(0xDC80, 0xDD00)
+"""What ``surrogateescape`` makes of an octet that is not UTF-8: PEP 383."""
+
 
 def escape(text: str | bytes, most: int = SHOWN_CAP) -> str:
     r"""Make text of a peer safe for a terminal, a log, JSON, HTML text or a label.
 
-    Octets are read as UTF-8. What is not UTF-8 becomes ``\xNN``; a backslash is doubled; every
-    character that is not printable (control characters, ESC, line ends, bidirectional overrides,
-    surrogates) becomes ``\xNN``, ``\uNNNN`` or ``\UNNNNNNNN``. HTML and JSON need their own
-    quoting besides: no character here breaks out of a line, any may break out of an attribute.
+    Octets are read as UTF-8. An octet that is not UTF-8 becomes ``\xNN``; a backslash is doubled;
+    every character that is not printable (control characters, ESC, line ends, bidirectional
+    overrides, surrogates) becomes ``\xNN`` if it is ASCII, else ``\uNNNN`` or ``\UNNNNNNNN``. So
+    a text that is not cut can be had back. HTML and JSON need their own quoting besides: no
+    character here breaks out of a line, any may break out of an attribute.
 
     Args:
         text: The peer's, or our own.
-        most: Characters returned at the most; a longer text is cut and ends in ``…``.
+        most: Characters returned at the most, 1 or more; a longer text is cut and ends in ``…``.
 
     Returns:
         One printable line, never longer than ``most`` characters.
@@ -39,9 +45,6 @@ def _escape_character(character: str) -> str:
     if character.isprintable():
         return character
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # noqa: PLR2004 - the range of surrogateescape, PEP 383
-        code -= 0xDC00
-    for width, prefix in ((2, r"\x"), (4, r"\u")):
-        if code < 16**width:
-            return f"{prefix}{code:0{width}x}"
-    return f"\\U{code:08x}"
+    if code in _ASCII or code in _NOT_UTF_8:
+        return f"\\x{code & 0xFF:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - four digits
