@@ -2,10 +2,11 @@
 
 import itertools
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from struct import pack
+from typing import Final, NamedTuple
 
 import trio
 
@@ -14,7 +15,26 @@ from probe.catalogue.play import play
 from probe.catalogue.row import Server
 from probe.catalogue.servers import BY_NAME
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK: Final = "127.0.0.1"
+
+MAX_CLIENTS: Final = 256
+"""Clients served at once: a quarter of the file descriptors that a process commonly has."""
+
+
+class Visit(NamedTuple):
+    """What one client did.
+
+    Attributes:
+        server: The name of the row.
+        client: Its address, as ``host:port``.
+        octets: What it sent, as far as the row reads.
+        spent_s: How long it stayed, in seconds.
+    """
+
+    server: str
+    client: str
+    octets: int
+    spent_s: float
 
 
 @asynccontextmanager
@@ -22,13 +42,19 @@ async def serve(
     server: str | Server,
     host: str = LOOPBACK,
     port: int = 0,
+    *,
+    places: trio.Semaphore | None = None,
+    on_leave: Callable[[Visit], None] | None = None,
 ) -> AsyncIterator[tuple[str, int]]:
-    """Serve a row of the catalogue to any number of clients, until the context is left.
+    """Serve a row of the catalogue to many clients at once, until the context is left.
 
     Args:
         server: A row, or its name.
         host: Numeric address to listen on.
         port: To listen on; 0 for any free one.
+        places: Clients served at once, which several servers may share; 256 if ``None``. Further
+            ones are not accepted until one has left.
+        on_leave: Called with what a client did once it has left.
 
     Yields:
         Host and port.
@@ -39,22 +65,65 @@ async def serve(
     """
     row = BY_NAME[server] if isinstance(server, str) else server
     [listener] = await trio.open_tcp_listeners(port, host=host)
-    async with listener, trio.open_nursery() as nursery:
+    bounded = _Listener(listener, places or trio.Semaphore(MAX_CLIENTS))
+    async with bounded, trio.open_nursery() as nursery:
         if not isinstance(row.moves[0], NeverAccept):
-            await nursery.start(trio.serve_listeners, _Server(row).serve_client, [listener])
+            handler = _Server(row, bounded.places, on_leave).serve_client
+            await nursery.start(trio.serve_listeners, handler, [bounded])
         yield host, listener.socket.getsockname()[1]
         nursery.cancel_scope.cancel()
+
+
+class _Listener(trio.abc.Listener[trio.SocketStream]):
+    """A listener that accepts a client only when there is a place for it."""
+
+    def __init__(self, listener: trio.SocketListener, places: trio.Semaphore) -> None:
+        self.places = places
+        self._listener = listener
+
+    async def accept(self) -> trio.SocketStream:
+        await self.places.acquire()
+        try:
+            return await self._listener.accept()
+        except BaseException:
+            self.places.release()
+            raise
+
+    async def aclose(self) -> None:
+        await self._listener.aclose()
 
 
 class _Server:
     """A row that is served, and whose turn it is."""
 
-    def __init__(self, row: Server) -> None:
+    def __init__(
+        self,
+        row: Server,
+        places: trio.Semaphore,
+        on_leave: Callable[[Visit], None] | None,
+    ) -> None:
+        self._name = row.name
         self._turns = itertools.cycle(row.turns)
+        self._places = places
+        self._on_leave = on_leave
 
     async def serve_client(self, stream: trio.SocketStream) -> None:
-        async with stream:
-            await play(next(self._turns), stream, partial(_abort, stream))
+        client, began_at = _peer(stream), trio.current_time()
+        try:
+            async with stream:
+                octets = await play(next(self._turns), stream, partial(_abort, stream))
+        finally:
+            self._places.release()
+        if self._on_leave is not None:
+            self._on_leave(Visit(self._name, client, octets, trio.current_time() - began_at))
+
+
+def _peer(stream: trio.SocketStream) -> str:
+    try:
+        host, port, *_ = stream.socket.getpeername()
+    except OSError:  # it left before it was looked at
+        return "nobody"
+    return f"{host}:{port}"
 
 
 async def _abort(stream: trio.SocketStream) -> None:

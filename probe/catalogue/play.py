@@ -29,7 +29,7 @@ async def play(
     moves: tuple[Move, ...],
     stream: trio.abc.HalfCloseableStream,
     abort: Aborter,
-) -> None:
+) -> int:
     """Play ``moves`` over ``stream``, and return at their end or when the client leaves.
 
     A checkpoint. The stream is left open.
@@ -38,13 +38,17 @@ async def play(
         moves: What to do, in order: one of the turns of a row.
         stream: Any stream that can half-close.
         abort: Ends the connection with RST.
+
+    Returns:
+        How many octets of the client's were read.
     """
     player = _Player(stream, abort)
     try:
         for move in moves:
             await player.make(move)
     except (trio.BrokenResourceError, EOFError):
-        return  # the client left
+        pass  # the client left
+    return player.octets_read
 
 
 class _Player:
@@ -54,6 +58,7 @@ class _Player:
         self._stream = stream
         self._abort = abort
         self._unread = b""
+        self.octets_read = 0
 
     async def make(self, move: Move) -> None:
         await MOVES[type(move)](self, move)
@@ -110,6 +115,7 @@ class _Player:
         if not octets:
             raise EOFError
         self._unread += octets
+        self.octets_read += len(octets)
 
 
 MOVES: Final[dict[type[Move], Callable[[_Player, Any], Awaitable[None]]]] = {

@@ -3,6 +3,7 @@
 import os
 import select
 import sys
+from contextlib import suppress
 from typing import Final
 
 import trio
@@ -33,22 +34,30 @@ async def write_line(line: str) -> None:
     """
     octets = f"{line}\n".encode(_encoding(), "backslashreplace")
     while octets:
-        await _wait_writable()
-        octets = octets[os.write(STDOUT, octets[: select.PIPE_BUF]) :]
+        octets = octets[await _write(octets[: select.PIPE_BUF]) :]
 
 
 def complain(message: str) -> None:
-    """Write ``message`` to standard error if that does not block, else do without."""
+    """Write ``message`` to standard error if that takes it at once, else do without."""
     _, writable, _ = select.select((), (STDERR,), (), 0)
     if writable:
         octets = f"sshprobe: {message}\n".encode(errors="backslashreplace")
-        os.write(STDERR, octets[: select.PIPE_BUF])
+        with suppress(OSError):  # often the same closed pipe as standard output
+            os.write(STDERR, octets[: select.PIPE_BUF])
 
 
 def is_colourful() -> bool:
     """Whether standard output is a terminal that shows colours, and nobody objects."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return not plain and os.isatty(STDOUT)
+
+
+async def _write(octets: bytes) -> int:
+    """Write some of ``octets``, at most ``PIPE_BUF``, and return how many. A checkpoint."""
+    if os.isatty(STDOUT):  # writable with room for one octet; a stopped one blocks for the others
+        return await trio.to_thread.run_sync(os.write, STDOUT, octets, abandon_on_cancel=True)
+    await _wait_writable()
+    return os.write(STDOUT, octets)
 
 
 async def _wait_writable() -> None:

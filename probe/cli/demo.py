@@ -1,0 +1,87 @@
+"""``sshprobe demo``: the whole catalogue on loopback, probed at once."""
+
+from argparse import Namespace
+from contextlib import AsyncExitStack
+from typing import Final
+
+import trio
+
+from probe.budget import Stage
+from probe.catalogue import SERVERS, Server, serve
+from probe.cli.colours import paint
+from probe.cli.output import is_colourful
+from probe.cli.printing import Say, run_printing
+from probe.cli.status import STATUSES
+from probe.prober import DEFAULT_BUDGET, check
+from probe.report import Report
+from probe.verdict import State
+
+_NAME_WIDTH: Final = max(len(server.name) for server in SERVERS)
+_HEAD: Final = f"{'server':{_NAME_WIDTH}}  {'verdict':28}  {'where':14}  seconds"
+
+
+def run(options: Namespace) -> int:
+    """Serve and probe the catalogue, print a row for each server, return the exit status."""
+    demo = _Demo(as_json=options.json)
+    return run_printing(demo.run) or STATUSES[State.CRITICAL if demo.unexpected else State.OK]
+
+
+class _Demo:
+    """One run of the command."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.unexpected = 0
+        self._as_json = as_json
+        self._colourful = is_colourful()
+        self._slowest_s = 0.0
+
+    async def run(self, say: Say) -> None:
+        if not self._as_json:
+            say(_HEAD)
+        async with AsyncExitStack() as served:
+            addresses = [await served.enter_async_context(serve(row)) for row in SERVERS]
+            async with trio.open_nursery() as probes:
+                for row, address in zip(SERVERS, addresses, strict=True):
+                    probes.start_soon(self._probe, row, address, say)
+        if not self._as_json:
+            say(self._summary())
+
+    async def _probe(self, row: Server, address: tuple[str, int], say: Say) -> None:
+        report = await check(*address)
+        self.unexpected += not is_as_expected(row, report)
+        self._slowest_s = max(self._slowest_s, report.spent_s)
+        say(to_json(row, report) if self._as_json else self._line(row, report))
+
+    def _line(self, row: Server, report: Report) -> str:
+        verdict = f"{report.verdict:28}"
+        verdict = paint(verdict, report.state) if self._colourful else verdict
+        head = f"{row.name:{_NAME_WIDTH}}  {verdict}  {report.where or '-':14}"
+        unexpected = "" if is_as_expected(row, report) else f"  expected {row.expected}"
+        return f"{head}  {_seconds(report)}{unexpected}"
+
+    def _summary(self) -> str:
+        return (
+            f"{len(SERVERS)} servers, {len(SERVERS) - self.unexpected} verdicts as expected;"
+            f" the slowest took {self._slowest_s:.3f} s of {DEFAULT_BUDGET[Stage.PROBE]:g} s."
+        )
+
+
+def is_as_expected(row: Server, report: Report) -> bool:
+    """Whether the report says of the server what the catalogue expects."""
+    findings = tuple(finding.rule.code for finding in report.findings)
+    seen = (report.verdict, report.where, report.whose, findings)
+    expected = row.expected
+    return seen == (expected.verdict, expected.where, expected.whose, expected.findings)
+
+
+def to_json(row: Server, report: Report) -> str:
+    """Return an object: the row's name, whether it is as expected, and the report."""
+    import json  # noqa: PLC0415 - start-up time that only --json needs
+
+    members = {"server": row.name, "as_expected": is_as_expected(row, report)}
+    return json.dumps(members | report.to_dict())
+
+
+def _seconds(report: Report) -> str:
+    limit = report.evidence.stage(report.whose)
+    return f"{report.spent_s:6.3f}" + (f" of {limit.limit_s:g}" if limit else "")

@@ -1,0 +1,158 @@
+"""``sshprobe servers``: list the catalogue, show a row, serve rows."""
+
+import json
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from typing import Final
+
+import trio
+
+from probe.catalogue import BY_NAME, SERVERS, Server, serve
+from probe.catalogue.listen import Visit
+from probe.catalogue.moves import Drip, Move, Repeat, Send, Wait
+from probe.cli.output import complain
+from probe.cli.printing import Say, run_printing
+from probe.cli.status import OUTPUT_LOST, USAGE
+from probe.text import escape
+
+_OCTETS_A_LINE: Final = 16
+_LINES_SHOWN: Final = 64
+_NAME_WIDTH: Final = max(map(len, BY_NAME))
+
+
+def run_list(options: Namespace) -> int:
+    """Print the catalogue, a row a line."""
+    return _print(_list_as_json() if options.json else _list_as_table())
+
+
+def run_show(options: Namespace) -> int:
+    """Print what one server does, octet by octet."""
+    return _print(_show(BY_NAME[options.name]))
+
+
+def run_serve(options: Namespace) -> int:
+    """Serve rows until a signal comes, which is the ordinary end."""
+    serving = _Serving(options)
+    status = run_printing(serving.run)
+    if serving.failed:
+        return USAGE
+    return status if status == OUTPUT_LOST else 0
+
+
+# Listing and showing. --------------------------------------------------------------------------
+
+
+def _list_as_table() -> Iterator[str]:
+    yield f"{'id':5} {'server':{_NAME_WIDTH}}  {'level':13}  a good prober says"
+    for row in SERVERS:
+        yield f"{row.id:5} {row.name:{_NAME_WIDTH}}  {row.level:13}  {_say_expected(row)}"
+
+
+def _list_as_json() -> Iterator[str]:
+    for row in SERVERS:
+        members = asdict(row) | {"moves": [list(map(_say_move, part)) for part in row.turns]}
+        yield json.dumps(members)
+
+
+def _say_expected(row: Server) -> str:
+    expected = row.expected
+    findings = f" ({', '.join(expected.findings)})" if expected.findings else ""
+    return f"{expected.verdict}{findings}"
+
+
+def _show(row: Server) -> Iterator[str]:
+    yield f"{row.id}  {row.name}"
+    yield f"{row.section}, {row.level}: {row.requirement}"
+    if row.differs:
+        yield row.differs
+    for number, part in enumerate(row.turns, 1):
+        yield ""
+        yield f"client {number} of {len(row.turns)}:" if len(row.turns) > 1 else "moves:"
+        for move in part:
+            yield f"  {_say_move(move)}"
+            yield from _dump(move.octets if isinstance(move, Send | Drip | Repeat) else b"")
+    yield ""
+    yield f"a good prober says: {_say_expected(row)}"
+    yield f"where: {row.expected.where or '-'}   whose limit: {row.expected.whose or '-'}"
+    yield f"after: {row.expected.spent_s:g} s, with the default budget"
+
+
+def _say_move(move: Move) -> str:
+    match move:
+        case Send():
+            return f"send {len(move.octets)} octets"
+        case Drip():
+            return f"send {len(move.octets)} octets, each after {move.every_s:g} s"
+        case Repeat(every_s=0):
+            return f"send these {len(move.octets)} octets over and over, 64 MiB at most"
+        case Repeat():
+            return f"send these {len(move.octets)} octets every {move.every_s:g} s, for ever"
+        case Wait():
+            return f"wait {move.seconds:g} s"
+        case _:
+            said = (type(move).__doc__ or "").partition(".")[0]
+            return said[:1].lower() + said[1:]
+
+
+def _dump(octets: bytes) -> Iterator[str]:
+    """Show octets in lines of sixteen, in hex and as text; equal lines in a row once."""
+    lines = [octets[at : at + _OCTETS_A_LINE] for at in range(0, len(octets), _OCTETS_A_LINE)]
+    for number, line in enumerate(lines[:_LINES_SHOWN]):
+        yield f"    {number * _OCTETS_A_LINE:04x}  {line.hex(' '):47}  {_text(line)}"
+    if len(lines) > _LINES_SHOWN:
+        yield f"    …     {len(octets) - _LINES_SHOWN * _OCTETS_A_LINE} octets more"
+
+
+def _text(octets: bytes) -> str:
+    return "".join(chr(octet) if 0x20 <= octet < 0x7F else "." for octet in octets)  # noqa: PLR2004
+
+
+# Printing and serving. --------------------------------------------------------------------------
+
+
+def _print(lines: Iterable[str]) -> int:
+    async def say_all(say: Say) -> None:
+        for line in lines:
+            say(line)
+            await trio.lowlevel.checkpoint()
+
+    return run_printing(say_all)
+
+
+class _Serving:
+    """One run of ``sshprobe servers serve``."""
+
+    def __init__(self, options: Namespace) -> None:
+        self.failed = False
+        self._options = options
+        self._rows = SERVERS if options.all else [BY_NAME[name] for name in options.names]
+        self._ports: dict[str, int] = {}
+
+    async def run(self, say: Say) -> None:
+        async with AsyncExitStack() as served:
+            try:
+                await self._open(served)
+            except OSError as error:
+                complain(f"cannot serve on {self._options.host}: {error}")
+                self.failed = True
+                return
+            say(json.dumps(self._ports))
+            await trio.sleep_forever()
+
+    async def _open(self, served: AsyncExitStack) -> None:
+        options = self._options
+        places = trio.Semaphore(options.max_clients)
+        on_leave = _log if options.verbose else None
+        for number, row in enumerate(self._rows):
+            port = options.port_base + number if options.port_base else 0
+            server = serve(row, options.host, port, places=places, on_leave=on_leave)
+            _, self._ports[row.name] = await served.enter_async_context(server)
+
+
+def _log(visit: Visit) -> None:
+    complain(
+        f"{visit.server}: {escape(visit.client)} left after {visit.spent_s:.3f} s"
+        f" and {visit.octets} octets",
+    )
