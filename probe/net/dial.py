@@ -136,9 +136,9 @@ class _Race:
         try:
             async with trio.open_nursery() as nursery:
                 for address in addresses:
-                    ended = trio.Event()
-                    nursery.start_soon(self._enter, address, ended, nursery.cancel_scope)
-                    await wait_at_most(ended, CONNECTION_ATTEMPT_DELAY_S)
+                    failed = trio.Event()
+                    nursery.start_soon(self._enter, address, failed, nursery.cancel_scope)
+                    await wait_at_most(failed, CONNECTION_ATTEMPT_DELAY_S)
         except BaseException:
             if self._winner is not None:
                 self._winner.close()
@@ -148,18 +148,17 @@ class _Race:
     async def _enter(
         self,
         address: AddressInfo,
-        ended: trio.Event,
+        failed: trio.Event,
         race: trio.CancelScope,
     ) -> None:
         sock = await _dial(address, self._stages, self._evidence)
-        ended.set()
         if sock is None:
-            return
-        if self._winner is not None:
+            failed.set()
+        elif self._winner is None:
+            self._winner = sock
+            race.cancel()
+        else:
             sock.close()
-            return
-        self._winner = sock
-        race.cancel()
 
 
 async def _dial(info: AddressInfo, stages: Stages, evidence: Evidence) -> socket.socket | None:

@@ -334,6 +334,13 @@ RACES = {
         None,
         [Attempt(A, 0, 0.5, "failed", errno.ECONNREFUSED)],
     ),
+    "a fast first one has no rival": Race(
+        [(A, 0.125, OK), (B, 0.0, OK)],
+        {A: 0},
+        0.125,
+        A,
+        [Attempt(A, 0, 0.125, "connected")],
+    ),
     "the next begins after 250 ms and wins": Race(
         [(A, 1.0, OK), (B, 0.5, OK)],
         {A: 0, B: 0.25},
@@ -347,6 +354,16 @@ RACES = {
         0.5,
         A,
         [Attempt(A, 0, 0.5, "connected"), Attempt(B, 0.25, 0.25, "abandoned")],
+    ),
+    "the next begins as soon as the one before failed": Race(
+        [(A, 0.125, errno.ECONNREFUSED), (B, 0.125, OK), (C, 0, OK)],
+        {A: 0, B: 0.125},
+        0.25,
+        B,
+        [
+            Attempt(A, 0, 0.125, "failed", errno.ECONNREFUSED),
+            Attempt(B, 0.125, 0.125, "connected"),
+        ],
     ),
     "the failure of one before the one before hastens nothing": Race(
         [(A, 0.375, errno.ECONNREFUSED), (B, NEVER, OK), (C, 0.125, OK)],
@@ -522,7 +539,7 @@ async def dial_loopback(port: int, evidence: Evidence, addresses: int = 1) -> Tc
     )
 
 
-@pytest.mark.parametrize("addresses", [1])
+@pytest.mark.parametrize("addresses", [1, 2])
 async def test_a_connection_over_loopback(addresses: int, listener: socket.socket) -> None:
     evidence = Evidence()
     with assert_checkpoints():
