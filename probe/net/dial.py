@@ -180,7 +180,8 @@ async def _dial(info: AddressInfo, stages: Stages, evidence: Evidence) -> socket
         evidence.add_attempt(Attempt(address[0], began_s, spent_s, outcome, failed or None))
     if failed:
         return None
-    evidence.address = address[0]
+    if evidence.address is None:  # of two that answer at one instant the first wins
+        evidence.address = address[0]
     return sock
 
 

@@ -451,6 +451,7 @@ async def test_of_two_winners_at_one_instant_one_socket_stays_open(
     assert trio.current_time() == 1
     (winner,) = network.open_sockets()
     assert stream.socket is network.sockets[winner]
+    assert evidence.address == winner
     assert sorted(attempt.address for attempt in evidence.attempts) == [A, B]
 
 
