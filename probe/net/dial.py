@@ -178,7 +178,7 @@ async def _dial(info: AddressInfo, stages: Stages, evidence: Evidence) -> socket
             sock.close()
         spent_s = stages.elapsed_s() - began_s
         evidence.add_attempt(Attempt(address[0], began_s, spent_s, outcome, failed or None))
-    if failed:
+    if outcome != "connected":
         return None
     if evidence.address is None:  # of two that answer at one instant the first wins
         evidence.address = address[0]

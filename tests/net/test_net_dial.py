@@ -515,6 +515,26 @@ async def test_the_callers_cancellation_at_the_winners_instant_closes_the_winner
     assert network.open_sockets() == []
 
 
+async def test_a_failure_without_errno_is_a_failure(
+    play: Play,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail_without_errno(sock: socket.socket, address: SocketAddress) -> int:
+        await network.connect(sock, address)
+        message = "getsockaddrarg: bad family"
+        raise OSError(message)
+
+    network = play([(A, 0, OK)])
+    monkeypatch.setattr(dial, "_connect", fail_without_errno)
+    evidence = Evidence()
+    with pytest.raises(Ended) as ended:
+        await connect(network.addresses(), Stages(Budget()), evidence)
+    assert ended.value.end is End.UNCONNECTED
+    assert evidence.address is None
+    assert [attempt.outcome for attempt in evidence.attempts] == ["failed"]
+    assert network.open_sockets() == []
+
+
 # Real sockets, over loopback. ---------------------------------------------------------------------
 
 
