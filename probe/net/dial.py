@@ -57,7 +57,7 @@ async def resolve(
     except (OSError, UnicodeError):
         with stages.open(Stage.RESOLVE):
             found = await _resolve_name(look_up, evidence)
-    evidence.addresses = tuple(address[0] for _, address in found)
+    evidence.addresses = tuple(_written(address) for _, address in found)
     return found
 
 
@@ -99,6 +99,11 @@ def _look_up(
     name = host.encode() if host.isascii() else host
     rows = socket.getaddrinfo(name, port, family, socket.SOCK_STREAM, 0, flags)
     return [(found, cast("SocketAddress", address)) for found, _, _, _, address in rows]
+
+
+def _written(address: SocketAddress) -> str:
+    """Return the host as a person writes it, scope included; getaddrinfo keeps that apart."""
+    return socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
 
 
 async def _resolve_name(
@@ -164,6 +169,7 @@ class _Race:
 async def _dial(info: AddressInfo, stages: Stages, evidence: Evidence) -> socket.socket | None:
     """Dial one address, record the outcome, return the connected socket or ``None``."""
     family, address = info
+    written = _written(address)
     began_s = stages.elapsed_s()
     outcome, failed = "abandoned", None
     sock: socket.socket | None = None
@@ -177,11 +183,11 @@ async def _dial(info: AddressInfo, stages: Stages, evidence: Evidence) -> socket
         if sock is not None and outcome != "connected":
             sock.close()
         spent_s = stages.elapsed_s() - began_s
-        evidence.add_attempt(Attempt(address[0], began_s, spent_s, outcome, failed or None))
+        evidence.add_attempt(Attempt(written, began_s, spent_s, outcome, failed or None))
     if outcome != "connected":
         return None
     if evidence.address is None:  # of two that answer at one instant the first wins
-        evidence.address = address[0]
+        evidence.address = written
     return sock
 
 

@@ -77,11 +77,15 @@ def answer_at_once() -> None:
     """Give the answer that a resolver has."""
 
 
+INTERFACE_INDEX, INTERFACE = socket.if_nameindex()[0]
+
+
 @pytest.mark.parametrize(
     ("host", "family"),
     [
         ("127.0.0.1", socket.AF_INET),
         ("::1", socket.AF_INET6),
+        (f"fe80::1%{INTERFACE}", socket.AF_INET6),
     ],
 )
 async def test_a_numeric_address_takes_no_thread_no_time_and_no_stage(
@@ -101,8 +105,8 @@ async def test_a_numeric_address_takes_no_thread_no_time_and_no_stage(
 
 
 async def test_a_scoped_address_keeps_its_scope() -> None:
-    ((_, address),) = await resolve(Stages(Budget()), Evidence("fe80::1%lo", 22))
-    assert address == ("fe80::1", 22, 0, socket.if_nametoindex("lo"))
+    ((_, address),) = await resolve(Stages(Budget()), Evidence(f"fe80::1%{INTERFACE}", 22))
+    assert address == ("fe80::1", 22, 0, INTERFACE_INDEX)
 
 
 async def test_a_name_is_looked_up_in_a_stage_of_its_own(
@@ -613,6 +617,15 @@ async def test_a_connection_that_is_reset_at_once_is_a_failed_attempt(
     with pytest.raises(Ended):
         await dial_loopback(listener.getsockname()[1], evidence)
     assert [attempt.errno for attempt in evidence.attempts] == [errno.ECONNRESET]
+
+
+async def test_a_scoped_address_is_recorded_with_its_scope(play: Play) -> None:
+    play([("fe80::1", 0, OK)])
+    evidence = Evidence()
+    address = ("fe80::1", 22, 0, INTERFACE_INDEX)
+    await connect([(socket.AF_INET6, address)], Stages(Budget()), evidence)
+    assert evidence.address == f"fe80::1%{INTERFACE}"
+    assert [attempt.address for attempt in evidence.attempts] == [f"fe80::1%{INTERFACE}"]
 
 
 async def test_an_address_that_the_kernel_refuses_without_a_packet() -> None:
