@@ -167,7 +167,10 @@ class _Race:
 
 
 async def _dial(info: AddressInfo, stages: Stages, evidence: Evidence) -> socket.socket | None:
-    """Dial one address, record the outcome, return the connected socket or ``None``."""
+    """Dial one address, record the outcome, return the connected socket or ``None``.
+
+    A checkpoint.
+    """
     family, address = info
     written = _written(address)
     began_s = stages.elapsed_s()
@@ -179,6 +182,7 @@ async def _dial(info: AddressInfo, stages: Stages, evidence: Evidence) -> socket
         outcome = "failed" if failed else "connected"
     except OSError as error:
         outcome, failed = "failed", error.errno
+        await trio.lowlevel.checkpoint()  # there may have been none, and a caller may try again
     finally:
         if sock is not None and outcome != "connected":
             sock.close()

@@ -654,7 +654,7 @@ async def test_a_machine_without_file_descriptors(
     autojump_clock: MockClock,
 ) -> None:
     evidence = Evidence()
-    with no_file_descriptors(), pytest.raises(Ended) as ended:
+    with no_file_descriptors(), assert_checkpoints(), pytest.raises(Ended) as ended:
         await dial_loopback(22, evidence, addresses)
     assert ended.value.end is End.UNCONNECTED
     assert evidence.attempts == (Attempt(HOST, 0, 0, "failed", errno.EMFILE),) * addresses
