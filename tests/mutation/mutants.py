@@ -1,0 +1,252 @@
+"""The mutants: every row of every table that decides, changed or taken away.
+
+A mutant is a function that changes the running program. It is applied in a process of its own, so
+nothing is undone. ``TESTS`` says which tests must notice, table by table; tests that only compare a
+table with another text of it are marked ``compares_tables`` and do not count.
+"""
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import MappingProxyType, ModuleType
+from typing import Any, NamedTuple
+
+import probe.prober
+import trio
+from probe import budget, evidence, report, text, verdict
+from probe.net import dial, driver, pace, stages, tcp
+from probe.ssh import handshake, kexinit, limits, rules
+
+HUGE = 1 << 62
+
+
+class Mutant(NamedTuple):
+    """A change, the table that it changes, and why no test can notice, if none can."""
+
+    table: str
+    name: str
+    apply: Callable[[], None]
+    unkillable: str = ""
+
+
+TESTS = {
+    "limits": ("tests/catalogue/test_catalogue.py", "tests/ssh"),
+    "rules": ("tests/catalogue/test_catalogue.py", "tests/ssh"),
+    "transitions": ("tests/catalogue/test_catalogue.py", "tests/ssh"),
+    "stages": ("tests/catalogue/test_catalogue.py", "tests/net", "tests/test_prober.py"),
+    "verdicts": (
+        "tests/catalogue/test_catalogue.py",
+        "tests/test_verdict.py",
+        "tests/test_prober.py",
+    ),
+    "evidence": ("tests/test_evidence.py", "tests/test_verdict.py", "tests/net"),
+    "faces": ("tests/test_text.py", "tests/test_report.py"),
+    "conduct": (
+        "tests/catalogue/test_catalogue.py",
+        "tests/net",
+        "tests/test_prober.py",
+        "tests/proof",
+        "tests/test_real_servers.py",
+    ),
+}
+
+
+def mutants() -> Iterator[Mutant]:
+    """Every mutant, table by table."""
+    yield from of_limits()
+    yield from of_rules()
+    yield from of_transitions()
+    yield from of_stages()
+    yield from of_verdicts()
+    yield from of_evidence()
+    yield from of_conduct()
+
+
+# Ways to change the program. --------------------------------------------------------------------
+
+
+def replace(owner: object, name: str, value: object) -> None:
+    """Give ``owner.name`` another value, and all who imported the old one by that name, too."""
+    old = getattr(owner, name)
+    setattr(owner, name, value)
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType) and module.__name__.startswith("probe"):
+            if module.__dict__.get(name) is old:
+                setattr(module, name, value)
+
+
+def take_away(owner: object, name: str, key: object) -> None:
+    """Take a row out of a mapping or a tuple."""
+    table: Any = getattr(owner, name)
+    if isinstance(table, tuple):
+        replace(owner, name, tuple(row for row in table if row is not key))
+    else:
+        rest = {other: value for other, value in table.items() if other != key}
+        replace(owner, name, MappingProxyType(rest))
+
+
+def do_nothing(*_: object) -> None:
+    """Stand in for a method that is skipped."""
+
+
+# Tables. ----------------------------------------------------------------------------------------
+
+UNNOTICED_LIMITS: dict[str, str] = {}
+
+
+def of_limits() -> Iterator[Mutant]:
+    """Each cap and each law vanishes; what has a lower bound loses it."""
+    for name in vars(limits):
+        if name.isupper():
+            least = name.endswith(("LEAST", "LEAST_OCTETS"))
+            value = 0 if least else HUGE
+            if name in ("PACKET_BLOCK_OCTETS", "COOKIE_OCTETS"):
+                value = 1  # a format, not a limit: any other figure will do
+            change = partial(replace, limits, name, value)
+            yield Mutant("limits", f"{name} = {value}", change)
+
+
+def of_rules() -> Iterator[Mutant]:
+    """Each finding is never noted; each violation is about something else."""
+    note = rules.Findings.note
+    for rule in rules.FINDINGS:
+        yield Mutant("rules", f"never note {rule.code}", partial(never_note, note, rule.code))
+    for name, rule in vars(rules).items():
+        if rule in rules.VIOLATIONS:
+            other = rule._replace(code="mutant", subject=other_subject(rule.subject))
+            change = partial(replace, rules, name, other)
+            yield Mutant("rules", f"{rule.code} is about {other.subject}", change)
+
+
+def never_note(note: Callable[..., None], code: str) -> None:
+    def all_but_one(self: object, rule: rules.Rule, detail: str | bytes = "") -> None:
+        if rule.code != code:
+            note(self, rule, detail)
+
+    replace(rules.Findings, "note", all_but_one)
+
+
+def other_subject(subject: rules.Subject) -> rules.Subject:
+    subjects = list(rules.Subject)
+    return subjects[(subjects.index(subject) + 1) % len(subjects)]
+
+
+def of_transitions() -> Iterator[Mutant]:
+    """Each transition and each decoder is gone; the machine forgets to count or to end."""
+    for key in handshake.TRANSITIONS:
+        state, event = key
+        change = partial(take_away, handshake, "TRANSITIONS", key)
+        yield Mutant("transitions", f"no {event.__name__} in {state.value}", change)
+    for number in handshake.DECODERS:
+        change = partial(take_away, handshake, "DECODERS", number)
+        yield Mutant("transitions", f"no decoder of message {int(number)}", change)
+    for method in ("_charge", "_count_line", "_count_packet", "_judge_offer", "receive_eof"):
+        change = partial(replace, handshake.Handshake, method, do_nothing)
+        yield Mutant("transitions", f"Handshake.{method} does nothing", change)
+    yield Mutant("transitions", "no cipher is AEAD", partial(replace, kexinit, "AEAD_CIPHERS", ()))
+
+
+def of_stages() -> Iterator[Mutant]:
+    """Each limit of a stage becomes infinite; the ledger errs; an expiry goes unsaid."""
+    for row in budget.STAGES:
+        yield Mutant("stages", f"{row.stage} has no limit", partial(unlimit, row))
+    yield Mutant("stages", "ties go to the innermost", partial(replace, budget.Ledger, "whose", tie))
+    never_left = partial(replace, budget.Ledger, "leave", do_nothing)
+    yield Mutant("stages", "no stage is ever left", never_left)
+    unsaid = partial(replace, stages, "Expired", type("Unsaid", (Exception,), {}))
+    yield Mutant("stages", "an expiry is another exception", unsaid)
+
+
+def unlimit(row: budget.StageRow) -> None:
+    rows = (other._replace(limit_s=math.inf) if other is row else other for other in budget.STAGES)
+    inner = row.stage is not budget.Stage.PROBE
+    if inner:
+        replace(budget, "STAGES", tuple(rows))
+    limits_s = probe.prober.DEFAULT_BUDGET._limits_s
+    limits_s[row.stage] = math.inf
+    if not inner:
+        get = budget.Budget.__getitem__
+        replace(
+            budget.Budget,
+            "__getitem__",
+            lambda self, stage: math.inf if stage == row.stage else get(self, stage),
+        )
+
+
+def tie(self: budget.Ledger) -> budget.Stage | None:
+    running = list(self._running())
+    return min(reversed(running), key=self.deadline, default=None)
+
+
+def of_verdicts() -> Iterator[Mutant]:
+    """Each verdict's row, each errno, signature and text is gone; each state is another."""
+    for row in verdict.VERDICTS:
+        yield Mutant("verdicts", f"no {row.verdict}", partial(take_away, verdict, "VERDICTS", row))
+    for errno in verdict.ERRNOS:
+        yield Mutant("verdicts", f"no errno {errno}", partial(take_away, verdict, "ERRNOS", errno))
+    for signature in verdict.SIGNATURES:
+        change = partial(take_away, verdict, "SIGNATURES", signature)
+        yield Mutant("verdicts", f"{signature[0]} is not recognised", change)
+    for words in verdict.THROTTLED_TEXTS:
+        change = partial(take_away, verdict, "THROTTLED_TEXTS", words)
+        yield Mutant("verdicts", f"«{words.decode()}» is not recognised", change)
+    for row in verdict.VERDICTS:
+        yield Mutant("verdicts", f"{row.verdict} has another state", partial(restate, row))
+
+
+def restate(row: verdict.VerdictRow) -> None:
+    states = list(verdict.State)
+    other = states[(states.index(row.state) + 1) % len(states)]
+    replace(verdict, "ROWS", verdict.ROWS | {row.verdict: row._replace(state=other)})
+
+
+def of_evidence() -> Iterator[Mutant]:
+    """What is kept grows without bound; what is shown is not escaped or not cut."""
+    for name in ("KEPT_LINES", "KEPT_OCTETS"):
+        yield Mutant("evidence", f"{name} is huge", partial(replace, evidence, name, HUGE))
+    for method in ("add_octets", "add_line_before", "add_error", "add_attempt"):
+        change = partial(replace, evidence.Evidence, method, do_nothing)
+        yield Mutant("evidence", f"Evidence.{method} does nothing", change)
+    raw = partial(replace, text, "escape", lambda octets, most=HUGE: str(octets)[:most])
+    yield Mutant("faces", "text of peers is not escaped", raw)
+    yield Mutant("faces", "text of peers is not cut", uncut)
+    yield Mutant("faces", "the error is not said", partial(replace, report, "_circumstances", lambda _: ()))
+
+
+def uncut() -> None:
+    escape = text.escape
+    replace(text, "escape", lambda octets, most=0: escape(octets, max(most, 1 << 20)))
+
+
+def of_conduct() -> Iterator[Mutant]:
+    """A close, a drain, a wait or a courtesy is skipped."""
+    skipped = (
+        (tcp.TcpStream, "close"),
+        (tcp.TcpStream, "_drain"),
+        (driver.Conversation, "_catch_up"),
+        (driver.Conversation, "_conclude"),
+    )
+    for owner, method in skipped:
+        change = partial(replace, owner, method, do_nothing)
+        yield Mutant("conduct", f"{owner.__name__}.{method} does nothing", change)
+    late = partial(replace, driver.Conversation, "_arrived_after_all", lambda *_: False)
+    yield Mutant("conduct", "octets in the socket at a tie lose", late)
+    yield Mutant("conduct", "losing sockets stay open", leave_open)
+    friendly = partial(replace, dial, "_self_connected", lambda _: 0)
+    yield Mutant("conduct", "a socket connected to itself is fine", friendly)
+    slow = partial(replace, dial, "CONNECTION_ATTEMPT_DELAY_S", 60.0)
+    yield Mutant("conduct", "the next address waits for a minute", slow)
+    shared = partial(replace, dial, "_resolver_limiter", trio.to_thread.current_default_thread_limiter)
+    yield Mutant("conduct", "names resolve in everybody's limiter", shared)
+    for name, value in (("BURST", HUGE), ("INTERVAL_S", 0.0)):
+        yield Mutant("conduct", f"{name} = {value}", partial(replace, pace, name, value))
+
+
+def leave_open() -> None:
+    class Open(dial.socket.socket):
+        def close(self) -> None:
+            kept.append(self.detach())
+
+    kept: list[int] = []
+    replace(dial.socket, "socket", Open)
