@@ -70,13 +70,11 @@ class Reading:
 
     def _next_line(self) -> bytes | None:
         """Everything up to LF or NUL."""
-        line = b""
         window = self._server[self._at : self._at + LONGEST_LINE]
-        for value in window:
-            line += bytes([value])
+        for last, value in enumerate(window):
             if value in (0, 10):
-                self._at += len(line)
-                return line
+                self._at += last + 1
+                return window[: last + 1]
         refuse("line-too-long", when=len(window) == LONGEST_LINE)
         return None
 
@@ -150,7 +148,7 @@ class Reading:
 
     def _next_payload(self) -> bytes | None:
         """The next packet's payload; None if its octets end before."""
-        packet = self._server[self._at :]
+        packet = self._server[self._at : self._at + 4 + LONGEST_PACKET_LENGTH]
         if len(packet) < 4:
             return None
         length = judged_length(packet[:4])

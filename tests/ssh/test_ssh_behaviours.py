@@ -7,6 +7,7 @@ packets and KEXINIT.
 from typing import NamedTuple
 
 import pytest
+import reference
 from ssh_pieces import (
     DEBUG,
     DISCONNECT,
@@ -24,6 +25,7 @@ from ssh_pieces import (
 from ssh_talk import hear
 
 from probe.ssh import rules
+from probe.ssh.kexinit import OFFER
 
 WAITS_FOR_IDENTIFICATION = "identification"
 WAITS_FOR_KEXINIT = "kexinit"
@@ -319,6 +321,14 @@ def test_behaviour_octet_by_octet(behaviour: Behaviour) -> None:
     whole = hear(behaviour.octets[:100_000], eof=behaviour.eof)
     assert heard.events == whole.events
     assert (heard.outcome, heard.findings) == (whole.outcome, whole.findings)
+
+
+# The slow reading of the RFCs, which shares no code with ours, comes to the same.
+@pytest.mark.parametrize("behaviour", BY_NAME)
+def test_the_reference_agrees(behaviour: Behaviour) -> None:
+    reading = reference.Reading(behaviour.octets, OFFER)
+    assert reading.events == hear(behaviour.octets, eof=True).events
+    assert reading.findings == set(behaviour.findings.split())
 
 
 # Law 10: every rule has been seen to bite.
