@@ -43,6 +43,7 @@ limits_s = st.floats(1e-6, 1e9)
 
 
 # Law 3: the table is what a person reads.
+@pytest.mark.compares_tables
 def test_stages_are_the_table() -> None:
     rows = [(row.stage, row.inside, row.limit_s) for row in STAGES]
     assert rows == [(row.stage, row.inside, row.limit_s) for row in TABLE]
