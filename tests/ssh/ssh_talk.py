@@ -1,9 +1,17 @@
 """Feeds the machine and writes down what it says, as plain tuples like those of ``reference``."""
 
 from collections.abc import Iterable
+from itertools import count
 from typing import Final, NamedTuple
 
-from probe.ssh.handshake import Closed, Event, Handshake, State, Violation
+from probe.ssh.handshake import (
+    LARGEST_HANDSHAKE_OCTETS,
+    Closed,
+    Event,
+    Handshake,
+    State,
+    Violation,
+)
 from probe.ssh.identification import Identification, LineBefore
 from probe.ssh.kexinit import KexInit
 from probe.ssh.messages import Debug, Disconnect, ExtInfo, Ignore
@@ -64,6 +72,24 @@ def hear(octets: bytes | Iterable[bytes], *, eof: bool = False) -> Heard:
         machine.receive_eof()
         events += _events(machine)
     return Heard(events, codes(machine), machine)
+
+
+def flood(first: bytes, again: bytes, octets_a_read: int) -> Handshake:
+    """Feed a new machine ``first``, then ``again`` for ever, until it ends.
+
+    It is given as many octets as it may take at the most. Should it want more, there are none,
+    and it refuses to be given none.
+    """
+    times = 1 + LARGEST_HANDSHAKE_OCTETS // len(again)
+    octets = (first + again * times)[:LARGEST_HANDSHAKE_OCTETS]
+    machine = new_machine()
+    for begin in count(0, octets_a_read):
+        machine.receive_octets(octets[begin : begin + octets_a_read])
+        while machine.state not in ENDS and machine.next_event() is not None:
+            pass
+        if machine.state in ENDS:
+            break
+    return machine
 
 
 def codes(machine: Handshake) -> set[str]:

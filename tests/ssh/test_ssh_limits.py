@@ -14,7 +14,7 @@ from ssh_pieces import (
     packet,
     packet_of,
 )
-from ssh_talk import ENDS, Heard, hear, new_machine, plain
+from ssh_talk import ENDS, Heard, flood, hear, new_machine, plain
 
 from probe.ssh import limits
 from probe.ssh.handshake import LARGEST_HANDSHAKE_OCTETS
@@ -230,17 +230,6 @@ FLOODS = {
 @pytest.mark.parametrize("octets_a_read", [41, 4096, 65536])
 @pytest.mark.parametrize(("first", "endless", "code"), FLOODS.values(), ids=FLOODS)
 def test_a_flood_ends(first: bytes, endless: bytes, code: str, octets_a_read: int) -> None:
-    flood = (first + endless * (LARGEST_HANDSHAKE_OCTETS // len(endless) + 1))[
-        :LARGEST_HANDSHAKE_OCTETS
-    ]
-    machine = new_machine()
-    reads = 0
-    while machine.state not in ENDS:
-        begin = reads * octets_a_read
-        machine.receive_octets(flood[begin : begin + octets_a_read])  # refuses to be given none
-        reads += 1
-        while machine.state not in ENDS and machine.next_event() is not None:
-            pass
-    end = machine.next_event()
+    end = flood(first, endless, octets_a_read).next_event()
     assert end is not None
     assert plain(end) == ("violation", code)
