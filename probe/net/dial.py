@@ -9,7 +9,7 @@ import trio
 
 from probe.budget import Stage
 from probe.evidence import Attempt, End, Evidence
-from probe.net.stages import Ended, Stages, wait_at_most
+from probe.net.stages import Ended, Stages, open_nursery, wait_at_most
 from probe.net.tcp import TcpStream
 
 CONNECTION_ATTEMPT_DELAY_S: Final = 0.25
@@ -139,7 +139,7 @@ class _Race:
 
     async def run(self, addresses: list[AddressInfo]) -> socket.socket | None:
         try:
-            async with trio.open_nursery() as nursery:
+            async with open_nursery() as nursery:
                 for address in addresses:
                     failed = trio.Event()
                     nursery.start_soon(self._enter, address, failed, nursery.cancel_scope)

@@ -9,7 +9,7 @@ import trio
 
 from probe.budget import Stage
 from probe.evidence import KEPT_OCTETS, End, Evidence
-from probe.net.stages import Ended, Expired, Stages
+from probe.net.stages import Ended, Expired, Stages, open_nursery
 from probe.net.tcp import READ_OCTETS
 from probe.ssh.handshake import RANDOM_OCTETS, Closed, Event, Handshake, State, Violation
 from probe.ssh.identification import Identification, LineBefore
@@ -163,7 +163,7 @@ class Conversation:
         return octets
 
     async def _receive_while_sending(self) -> bytes | None:
-        async with trio.open_nursery() as nursery:
+        async with open_nursery() as nursery:
             nursery.start_soon(self._send_rest)
             octets = await self._receive_some()
             nursery.cancel_scope.cancel()
@@ -260,7 +260,7 @@ async def open_wire(stream: trio.abc.Stream, evidence: Evidence) -> AsyncIterato
         except trio.BrokenResourceError as error:
             record_broken(evidence, "send", error)
 
-    async with trio.open_nursery() as nursery:
+    async with open_nursery() as nursery:
         nursery.start_soon(send)
         yield _StreamWire(stream, outbox)
         nursery.cancel_scope.cancel()

@@ -1,5 +1,7 @@
-"""The cancel scopes of a probe. No other file opens one."""
+"""The cancel scopes and nurseries of a probe. No other file opens one."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 
 import trio
@@ -85,3 +87,30 @@ async def wait_at_most(event: trio.Event, limit_s: float) -> None:
     """Wait for ``event`` or for ``limit_s`` seconds, whichever is first. A checkpoint."""
     with trio.move_on_after(limit_s):
         await event.wait()
+
+
+@asynccontextmanager
+async def open_nursery() -> AsyncIterator[trio.Nursery]:
+    """Open a nursery out of which an exception comes as it was raised, not in a group.
+
+    That a probe runs tasks is its own affair: a caller's ``except KeyboardInterrupt`` must hold,
+    and so must ``except trio.Cancelled`` of ours. Only several errors at once come as a group.
+
+    Source:
+        trio's own way out of nurseries that its callers do not see.
+    """
+    try:
+        async with trio.open_nursery() as nursery:
+            yield nursery
+    except BaseExceptionGroup as group:
+        raise _without_group(group) from None
+
+
+def _without_group(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    errors = [error for error in group.exceptions if not isinstance(error, trio.Cancelled)]
+    for error in errors:
+        if not isinstance(error, Exception):  # KeyboardInterrupt, SystemExit
+            return error
+    if len(errors) > 1:
+        return group
+    return errors[0] if errors else group.exceptions[0]

@@ -532,6 +532,28 @@ async def test_the_callers_cancellation_at_the_winners_instant_closes_the_winner
     assert network.open_sockets() == []
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+async def test_what_goes_wrong_in_a_race_comes_out_plainly_and_closes_all(
+    error: type[BaseException],
+    play: Play,
+    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: MockClock,
+) -> None:
+    # Law 7: a caller's "except KeyboardInterrupt" holds.
+    async def connect_second_in_error(sock: socket.socket, address: SocketAddress) -> int:
+        outcome = await network.connect(sock, address)
+        if address[0] == B:
+            raise error
+        return outcome
+
+    network = play([(A, NEVER, OK), (B, 0.125, OK), (C, 0, OK)])
+    monkeypatch.setattr(dial, "_connect", connect_second_in_error)
+    with pytest.raises(error):
+        await connect(network.addresses(), Stages(Budget()), Evidence())
+    assert sorted(network.sockets) == [A, B]
+    assert network.open_sockets() == []
+
+
 async def test_a_failure_without_errno_is_a_failure(
     play: Play,
     monkeypatch: pytest.MonkeyPatch,

@@ -3,8 +3,7 @@
 import errno
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import pytest
@@ -24,6 +23,9 @@ from probe.net.tcp import TcpStream
 from probe.ssh import rules
 
 Says = Iterable[tuple[float, bytes | OSError]]
+
+SHORT = Budget(3, identification_s=9, first_octet_s=9, kexinit_s=9)
+"""The whole probe runs out first, at 3 s."""
 
 FIRST_LINE, TRUNCATED, REST = b"hello\r\n", KEXINIT[:500], KEXINIT[500:]
 
@@ -256,6 +258,16 @@ async def test_a_deadline_leaves_no_task_that_sends(autojump_clock: MockClock) -
     evidence = await hold(wire, Budget())
     assert (evidence.end, evidence.where) == (End.DEADLINE, Stage.FIRST_OCTET)
     assert trio.current_time() == 4
+    assert wire.waiting == 0
+
+
+async def test_what_lies_there_when_the_whole_probe_runs_out_counts_while_sending(
+    autojump_clock: MockClock,
+) -> None:
+    wire = ScriptedWire([(3, IDENTIFICATION + KEXINIT)], [0], writable_after_s=1e9)
+    evidence = await hold(wire, SHORT)
+    assert evidence.end is End.COMPLETE
+    assert trio.current_time() == 3
     assert wire.waiting == 0
 
 
@@ -633,13 +645,9 @@ async def receive_until(
 # Streams of a caller's. ---------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def conversation(
-    stream: trio.abc.Stream,
-    evidence: Evidence,
-) -> AsyncIterator[Conversation]:
+async def talk_over(stream: trio.abc.Stream, evidence: Evidence) -> None:
     async with open_wire(stream, evidence) as wire:
-        yield Conversation(wire, Stages(Budget()), evidence)
+        await Conversation(wire, Stages(Budget()), evidence).run()
 
 
 async def serve_in_turns(stream: trio.abc.Stream) -> None:
@@ -657,9 +665,9 @@ async def test_a_stream_of_the_callers(
 ) -> None:
     near, far = make_pair()
     evidence = Evidence()
-    async with trio.open_nursery() as nursery, conversation(near, evidence) as talk:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(serve_in_turns, far)
-        await talk.run()
+        await talk_over(near, evidence)
     assert evidence.end is End.COMPLETE
 
 
@@ -667,9 +675,9 @@ async def test_a_socket_stream_of_the_callers() -> None:
     evidence = Evidence()
     with connected_sockets() as (near, far):
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(near.dup()))
-        async with stream, trio.open_nursery() as nursery, conversation(stream, evidence) as talk:
+        async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(serve_in_turns, TcpStream(far))
-            await talk.run()
+            await talk_over(stream, evidence)
     assert evidence.end is End.COMPLETE
 
 
@@ -677,8 +685,7 @@ async def test_the_callers_stream_is_left_open_and_usable(autojump_clock: MockCl
     near, far = memory_stream_pair()
     evidence = Evidence()
     await far.send_all(IDENTIFICATION + KEXINIT)
-    async with conversation(near, evidence) as talk:
-        await talk.run()
+    await talk_over(near, evidence)
     await far.send_all(b"more")
     assert await near.receive_some() == b"more"
     await near.send_all(b"more")
@@ -696,7 +703,57 @@ async def test_a_stream_that_never_takes_anything_delays_nothing(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(speak)
-        async with conversation(near, evidence) as talk:
-            await talk.run()
+        await talk_over(near, evidence)
     assert evidence.end is End.COMPLETE
     assert trio.current_time() == 1
+
+
+async def test_a_sender_that_breaks_is_recorded_and_the_server_is_heard(
+    autojump_clock: MockClock,
+) -> None:
+    # Law 5, over a stream: the words first, then the break, which no FIN is made of.
+    near, far = memory_stream_pair()
+    await far.send_all(b"Not allowed at this time\r\n")
+    await far.send_stream.aclose()
+    await far.receive_stream.aclose()
+    evidence = Evidence()
+    with pytest.raises(Ended) as ended:
+        await talk_over(near, evidence)
+    assert ended.value.end is End.BROKEN
+    assert evidence.lines_before == (b"Not allowed at this time",)
+    assert [(error.call, error.errno) for error in evidence.errors] == [("send", None)]
+
+
+def broken_by(cause: BaseException | None, words: str = "") -> trio.BrokenResourceError:
+    broken = trio.BrokenResourceError(words)
+    broken.__cause__ = cause
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("broken", "recorded"),
+    [
+        (broken_by(RESET), (errno.ECONNRESET, "Connection reset by peer")),
+        (broken_by(OSError("no errno")), (None, "the stream broke")),
+        (broken_by(ValueError("no errno"), "proxy gone"), (None, "proxy gone")),
+        (broken_by(None), (None, "the stream broke")),
+    ],
+    ids=["an errno", "an error without errno", "another cause", "no cause"],
+)
+async def test_a_stream_that_breaks_is_recorded_with_what_it_says(
+    broken: trio.BrokenResourceError,
+    recorded: tuple[int | None, str],
+    autojump_clock: MockClock,
+) -> None:
+    # Law 5: an errno that any call returned is kept.
+    async def fail() -> None:
+        await trio.lowlevel.checkpoint()
+        raise broken
+
+    near, _ = memory_stream_pair()
+    near.receive_stream.receive_some_hook = fail
+    evidence = Evidence()
+    with pytest.raises(Ended) as ended:
+        await talk_over(near, evidence)
+    assert ended.value.end is End.BROKEN
+    assert evidence.errors == (CallError("recv", *recorded),)

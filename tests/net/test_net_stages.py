@@ -1,5 +1,6 @@
 """Nested deadlines, in virtual time: who cuts, who is blamed, and who passes through."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
@@ -7,7 +8,8 @@ import trio
 from trio.testing import MockClock
 
 from probe.budget import STAGES, Budget, Stage, StageTime, budget_from_rows
-from probe.net.stages import Ended, Expired, Stages, wait_at_most
+from probe.evidence import End
+from probe.net.stages import Ended, Expired, Stages, open_nursery, wait_at_most
 
 NESTED = (
     (Stage.PROBE, Stage.RESOLVE),
@@ -257,3 +259,49 @@ async def test_wait_at_most_passes_the_callers_cancellation(autojump_clock: Mock
         pytest.fail("not reached")
     assert scope.cancelled_caught
     assert trio.current_time() == 0.125
+
+
+async def fail(error: BaseException) -> None:
+    try:
+        await trio.lowlevel.checkpoint()
+    finally:
+        raise error
+
+
+async def run_tasks(errors: Sequence[BaseException]) -> None:
+    async with open_nursery() as nursery:
+        for error in errors:
+            nursery.start_soon(fail, error)
+        await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("error", [Ended(End.EOF), OSError(), KeyboardInterrupt()], ids=repr)
+async def test_an_exception_comes_out_of_a_nursery_as_it_was_raised(error: BaseException) -> None:
+    with pytest.raises(type(error)) as caught:
+        await run_tasks([error])
+    assert caught.value is error
+
+
+async def test_an_interrupt_is_not_hidden_among_errors() -> None:
+    # Law 7
+    with pytest.raises(KeyboardInterrupt):
+        await run_tasks([OSError(), KeyboardInterrupt(), OSError()])
+
+
+async def test_several_errors_come_as_a_group() -> None:
+    with pytest.RaisesGroup(OSError, ValueError):
+        await run_tasks([OSError(), ValueError()])
+
+
+async def test_a_cancellation_comes_out_of_a_nursery_as_one() -> None:
+    async def wait_for_two() -> None:
+        async with open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            await trio.sleep_forever()
+
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        with pytest.raises(trio.Cancelled) as cancelled:
+            await wait_for_two()
+        raise cancelled.value
+    assert scope.cancelled_caught
