@@ -130,10 +130,15 @@ class Conversation:
     def _catch_up(self) -> None:
         """Before the whole probe is over, take what is there as far as it goes."""
         try:
-            if self._arrived_after_all(
+            if self._machine.state is State.IDENTIFICATION and self._arrived_after_all(
                 Stage.IDENTIFICATION,
                 self._identified,
-            ) and self._arrived_after_all(Stage.KEXINIT, self._completed):
+            ):
+                self._stages.begin(Stage.KEXINIT)
+            if self._machine.state is State.KEXINIT and self._arrived_after_all(
+                Stage.KEXINIT,
+                self._completed,
+            ):
                 self._evidence.end = End.COMPLETE
         except Ended as ended:
             self._evidence.end = ended.end
@@ -190,6 +195,8 @@ class Conversation:
 
     def _take(self, octets: bytes) -> None:
         if octets:
+            if self._evidence.silent:
+                self._stages.leave(Stage.FIRST_OCTET)
             self._evidence.add_octets(octets, self._stages.elapsed_s())
             self._machine.receive_octets(octets)
         else:

@@ -111,6 +111,8 @@ async def hold(wire: ScriptedWire | TcpStream, budget: Budget) -> Evidence:
         if evidence.end is End.UNKNOWN:
             evidence.end = End.DEADLINE
             evidence.whose = stages.ledger.whose()
+    if evidence.end is End.COMPLETE:
+        stages.leave(Stage.PROBE)
     evidence.where = stages.ledger.where()
     evidence.stages = stages.ledger.times(trio.current_time())
     return evidence
@@ -444,15 +446,77 @@ TIES = {
     ),
 }
 
-cases = pytest.mark.parametrize("case", (ENDS | TIES).values(), ids=(ENDS | TIES).keys())
+
+def at_3_s(says: Says, end: End, where: Stage | None) -> Case:
+    """The whole probe runs out first."""
+    return Case(says, end, where, 3, Stage.PROBE if end is End.DEADLINE else None, SHORT)
 
 
-@cases
+WHOLE_PROBE = {
+    "probe: nothing": at_3_s([], End.DEADLINE, Stage.FIRST_OCTET),
+    "probe: an octet": at_3_s([(3, b"S")], End.DEADLINE, Stage.IDENTIFICATION),
+    "probe: a part": at_3_s([(1, b"S"), (3, b"SH-")], End.DEADLINE, Stage.IDENTIFICATION),
+    "probe: identification": at_3_s([(3, IDENTIFICATION)], End.DEADLINE, Stage.KEXINIT),
+    "probe: half of KEXINIT with it": at_3_s(
+        [(1, b"S"), (3, IDENTIFICATION[1:] + TRUNCATED)],
+        End.DEADLINE,
+        Stage.KEXINIT,
+    ),
+    "probe: nothing since identification": at_3_s(
+        [(1, IDENTIFICATION)],
+        End.DEADLINE,
+        Stage.KEXINIT,
+    ),
+    "probe: half of KEXINIT": at_3_s(
+        [(1, IDENTIFICATION), (3, TRUNCATED)],
+        End.DEADLINE,
+        Stage.KEXINIT,
+    ),
+    "probe: all": at_3_s([(3, IDENTIFICATION + KEXINIT)], End.COMPLETE, None),
+    "probe: all, in many": at_3_s(
+        [(3, b"S"), (3, IDENTIFICATION[1:]), (3, TRUNCATED), (3, REST)],
+        End.COMPLETE,
+        None,
+    ),
+    "probe: KEXINIT": at_3_s([(1, IDENTIFICATION), (3, KEXINIT)], End.COMPLETE, None),
+    "probe: FIN": at_3_s([(3, b"")], End.EOF, Stage.FIRST_OCTET),
+    "probe: an octet and FIN": at_3_s([(3, b"S"), (3, b"")], End.EOF, Stage.IDENTIFICATION),
+    "probe: RST": at_3_s([(3, RESET)], End.BROKEN, Stage.FIRST_OCTET),
+    "probe: RST in KEXINIT": at_3_s(
+        [(1, IDENTIFICATION), (3, RESET)],
+        End.BROKEN,
+        Stage.KEXINIT,
+    ),
+    "probe: violation": at_3_s([(3, b"\0")], End.VIOLATION, Stage.IDENTIFICATION),
+    "probe: identification and a violation": at_3_s(
+        [(3, IDENTIFICATION + UNEXPECTED)],
+        End.VIOLATION,
+        Stage.KEXINIT,
+    ),
+    "probe: DISCONNECT": at_3_s(
+        [(1, IDENTIFICATION), (3, DISCONNECT)],
+        End.DISCONNECT,
+        Stage.KEXINIT,
+    ),
+}
+
+CASES = ENDS | TIES | WHOLE_PROBE
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 async def test_end(case: Case, autojump_clock: MockClock) -> None:
     # DESIGN: octets that are in the socket at the tie win; FIN, RST and deadlines are never merged.
     evidence = await hold_script(case.says, budget=case.budget)
     assert (evidence.end, evidence.where, evidence.whose) == (case.end, case.where, case.whose)
     assert trio.current_time() == case.ended_at
+
+
+async def test_kexinit_began_when_the_identification_string_was_parsed(
+    autojump_clock: MockClock,
+) -> None:
+    evidence = await hold_script([(3, IDENTIFICATION)], budget=SHORT)
+    assert evidence.stages[-1] == StageTime(Stage.KEXINIT, 3, 0, 9, completed=False)
+    assert [time.completed for time in evidence.stages] == [False, True, True, False]
 
 
 @pytest.mark.parametrize(
