@@ -82,6 +82,7 @@ class _Listener(trio.abc.Listener[trio.SocketStream]):
         self._listener = listener
 
     async def accept(self) -> trio.SocketStream:
+        await trio.lowlevel.wait_readable(self._listener.socket)  # a place is for a client
         await self.places.acquire()
         try:
             return await self._listener.accept()
