@@ -1,6 +1,7 @@
 """Serves rows of the catalogue on TCP ports."""
 
 import itertools
+import select
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +20,11 @@ LOOPBACK: Final = "127.0.0.1"
 
 MAX_CLIENTS: Final = 256
 """Clients served at once: a quarter of the file descriptors that a process commonly has."""
+
+
+STALLED_AFTER_FIN_S: Final = 60.0
+"""How long a client that has sent FIN may go on waiting for ours, which a row that stalls never
+sends: longer than a test of any client waits, and short enough to have its place back."""
 
 
 class Visit(NamedTuple):
@@ -112,7 +118,8 @@ class _Server:
         client, began_at = _peer(stream), trio.current_time()
         try:
             async with stream:
-                octets = await play(next(self._turns), stream, partial(_abort, stream))
+                abort, stall = partial(_abort, stream), partial(_stall, stream)
+                octets = await play(next(self._turns), stream, abort, stall)
         finally:
             self._places.release()
         if self._on_leave is not None:
@@ -130,3 +137,16 @@ def _peer(stream: trio.SocketStream) -> str:
 async def _abort(stream: trio.SocketStream) -> None:
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
     await stream.aclose()
+
+
+async def _stall(stream: trio.SocketStream) -> None:
+    while not _has_left(stream):  # noqa: ASYNC110 - FIN behind unread octets wakes nobody
+        await trio.sleep(STALLED_AFTER_FIN_S)
+    await trio.sleep(STALLED_AFTER_FIN_S)
+
+
+def _has_left(stream: trio.SocketStream) -> bool:
+    """Whether FIN or RST came; what came before it stays in the kernel."""
+    poll = select.poll()
+    poll.register(stream.socket, getattr(select, "POLLRDHUP", select.POLLHUP))
+    return bool(poll.poll(0))

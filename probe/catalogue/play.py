@@ -24,11 +24,15 @@ from probe.catalogue.moves import (
 Aborter = Callable[[], Awaitable[None]]
 """Ends the connection with RST."""
 
+Staller = Callable[[], Awaitable[None]]
+"""Does nothing with the connection, and returns once the client is past noticing."""
+
 
 async def play(
     moves: tuple[Move, ...],
     stream: trio.abc.HalfCloseableStream,
     abort: Aborter,
+    stall: Staller = trio.sleep_forever,
 ) -> int:
     """Play ``moves`` over ``stream``, and return at their end or when the client leaves.
 
@@ -38,11 +42,13 @@ async def play(
         moves: What to do, in order: one of the turns of a row.
         stream: Any stream that can half-close.
         abort: Ends the connection with RST.
+        stall: Does nothing. A stream cannot say whether the client left unless it is read, so
+            this is for whoever knows the transport; without it, a stall has no end.
 
     Returns:
         How many octets of the client's were read.
     """
-    player = _Player(stream, abort)
+    player = _Player(stream, abort, stall)
     try:
         for move in moves:
             await player.make(move)
@@ -54,9 +60,15 @@ async def play(
 class _Player:
     """One client's server. ``MOVES`` says which method makes which move."""
 
-    def __init__(self, stream: trio.abc.HalfCloseableStream, abort: Aborter) -> None:
+    def __init__(
+        self,
+        stream: trio.abc.HalfCloseableStream,
+        abort: Aborter,
+        stall: Staller,
+    ) -> None:
         self._stream = stream
         self._abort = abort
+        self._stall = stall
         self._unread = b""
         self.octets_read = 0
 
@@ -102,7 +114,7 @@ class _Player:
             await self._receive()
 
     async def stall(self, _: Stall | NeverAccept) -> None:
-        await trio.sleep_forever()
+        await self._stall()
 
     async def _read(self, count: int) -> bytes:
         while len(self._unread) < count:

@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from probe.catalogue import BY_NAME, serve
-from probe.catalogue.listen import MAX_CLIENTS, Visit
+from probe.catalogue.listen import MAX_CLIENTS, STALLED_AFTER_FIN_S, Visit
 
 GOOD = "openssh"
 SILENT = "silent"
@@ -107,6 +107,30 @@ async def test_however_a_visit_ends_its_place_is_free_again(
             await leave(client)
             await trio.sleep(3)
             assert places.value == 1
+
+
+@every_way_to_leave
+async def test_a_server_that_stalls_has_its_place_back_in_the_end(
+    leave: Leave,
+    autojump_clock: MockClock,
+) -> None:
+    """It cannot read, so it cannot know at once that the client left."""
+    async with serve("never-closes", places=trio.Semaphore(1)) as address:
+        for _ in range(3):
+            client = await trio.open_tcp_stream(*address)
+            assert await is_served(client, within_s=2 * STALLED_AFTER_FIN_S + 1)
+            await leave(client)
+
+
+async def test_a_server_that_stalls_does_not_answer_fin_with_fin(
+    autojump_clock: MockClock,
+) -> None:
+    """A client that waits for the server to leave as well must find that it waits too long."""
+    async with serve("never-reads") as address, await trio.open_tcp_stream(*address) as client:
+        await client.send_all(b"SSH-2.0-client\r\n")
+        await trio.sleep(1000)
+        await client.send_eof()
+        assert not await is_gone(client, within_s=STALLED_AFTER_FIN_S - 1)
 
 
 async def is_gone(client: trio.SocketStream, within_s: float) -> bool:
