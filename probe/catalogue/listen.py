@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from ipaddress import ip_address
 from struct import pack
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ from probe.catalogue.moves import NeverAccept
 from probe.catalogue.play import play
 from probe.catalogue.row import Server
 from probe.catalogue.servers import BY_NAME
+from probe.target import LARGEST_PORT
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -67,9 +69,11 @@ async def serve(
 
     Raises:
         KeyError: No row has that name.
+        ValueError: The host is not a numeric address, or the port is out of range.
         OSError: The port cannot be listened on.
     """
     row = BY_NAME[server] if isinstance(server, str) else server
+    _require_address(host, port)
     [listener] = await trio.open_tcp_listeners(port, host=host)
     bounded = _Listener(listener, places or trio.Semaphore(MAX_CLIENTS))
     async with bounded, trio.open_nursery() as nursery:
@@ -78,6 +82,13 @@ async def serve(
             await nursery.start(trio.serve_listeners, handler, [bounded])
         yield host, listener.socket.getsockname()[1]
         nursery.cancel_scope.cancel()
+
+
+def _require_address(host: str, port: int) -> None:
+    ip_address(host)  # a name may have several, of which one would be listened on
+    if not 0 <= port <= LARGEST_PORT:  # the system would take it modulo 65536
+        message = f"not a port: {port}; ports go from 1 to {LARGEST_PORT}"
+        raise ValueError(message)
 
 
 class _Listener(trio.abc.Listener[trio.SocketStream]):
@@ -131,7 +142,7 @@ def _peer(stream: trio.SocketStream) -> str:
         host, port, *_ = stream.socket.getpeername()
     except OSError:  # it left before it was looked at
         return "nobody"
-    return f"{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _abort(stream: trio.SocketStream) -> None:

@@ -200,6 +200,19 @@ async def test_on_leave_reports_octets_and_seconds(
     assert visits == [Visit(name, f"{host}:{port}", read_octets, stays_s)]
 
 
+async def test_on_leave_writes_an_ipv6_address_in_brackets(autojump_clock: MockClock) -> None:
+    visits: list[Visit] = []
+    try:
+        async with serve(SILENT, "::1", on_leave=visits.append) as address:
+            client = await trio.open_tcp_stream(*address)
+            port = client.socket.getsockname()[1]
+            await client.aclose()
+            await trio.sleep(1)
+    except OSError as error:
+        pytest.skip(f"this machine has no IPv6: {error}")
+    assert [visit.client for visit in visits] == [f"[::1]:{port}"]
+
+
 async def test_every_client_is_reported(autojump_clock: MockClock) -> None:
     visits: list[Visit] = []
     ports = set()
@@ -278,3 +291,19 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
                 pass
     assert failure.value.errno == errno.EADDRINUSE
     assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("host", ["localhost", "", "server.example", "127.0.0.256"])
+async def test_a_host_that_is_no_address_is_refused(host: str) -> None:
+    """A name may have several addresses, of which a server would listen on one."""
+    with pytest.raises(ValueError, match="does not appear to be"):
+        async with serve(GOOD, host):
+            pass
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+async def test_a_port_that_cannot_be_is_refused(port: int) -> None:
+    """The system would take it modulo 65536, and 0 for any free port."""
+    with pytest.raises(ValueError, match=f"not a port: {port}"):
+        async with serve(GOOD, port=port):
+            pass
