@@ -205,13 +205,13 @@ KEXINIT: Final = (
         Level.MUST,
         "Every stage keeps its limit, barely: the whole has one, too.",
         (
-            Wait(3.875),
+            Wait(3.5),
             Send(b"Be patient.\r\n"),
             Wait(1.0),
             _IDENTIFICATION,
             Repeat(_IGNORE, every_s=1.0),
         ),
-        Expected("kexinit-trickling", "kexinit", "kexinit", 9.875),
+        Expected("kexinit-trickling", "kexinit", "kexinit", 9.5),
         "Slow in every stage.",
     ),
     Server(
