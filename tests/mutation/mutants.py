@@ -12,8 +12,9 @@ from functools import partial
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
-import probe.prober
 import trio
+
+import probe.prober
 from probe import budget, evidence, report, text, verdict
 from probe.net import dial, driver, pace, stages, tcp
 from probe.ssh import handshake, kexinit, limits, rules
@@ -151,10 +152,12 @@ def of_stages() -> Iterator[Mutant]:
     """Each limit of a stage becomes infinite; the ledger errs; an expiry goes unsaid."""
     for row in budget.STAGES:
         yield Mutant("stages", f"{row.stage} has no limit", partial(unlimit, row))
-    yield Mutant("stages", "ties go to the innermost", partial(replace, budget.Ledger, "whose", tie))
+    yield Mutant(
+        "stages", "ties go to the innermost", partial(replace, budget.Ledger, "whose", tie)
+    )
     never_left = partial(replace, budget.Ledger, "leave", do_nothing)
     yield Mutant("stages", "no stage is ever left", never_left)
-    unsaid = partial(replace, stages, "Expired", type("Unsaid", (Exception,), {}))
+    unsaid = partial(setattr, stages, "Expired", type("Unsaid", (Exception,), {}))
     yield Mutant("stages", "an expiry is another exception", unsaid)
 
 
@@ -211,7 +214,9 @@ def of_evidence() -> Iterator[Mutant]:
     raw = partial(replace, text, "escape", lambda octets, most=HUGE: str(octets)[:most])
     yield Mutant("faces", "text of peers is not escaped", raw)
     yield Mutant("faces", "text of peers is not cut", uncut)
-    yield Mutant("faces", "the error is not said", partial(replace, report, "_circumstances", lambda _: ()))
+    yield Mutant(
+        "faces", "the error is not said", partial(replace, report, "_circumstances", lambda _: ())
+    )
 
 
 def uncut() -> None:
@@ -237,7 +242,9 @@ def of_conduct() -> Iterator[Mutant]:
     yield Mutant("conduct", "a socket connected to itself is fine", friendly)
     slow = partial(replace, dial, "CONNECTION_ATTEMPT_DELAY_S", 60.0)
     yield Mutant("conduct", "the next address waits for a minute", slow)
-    shared = partial(replace, dial, "_resolver_limiter", trio.to_thread.current_default_thread_limiter)
+    shared = partial(
+        replace, dial, "_resolver_limiter", trio.to_thread.current_default_thread_limiter
+    )
     yield Mutant("conduct", "names resolve in everybody's limiter", shared)
     for name, value in (("BURST", HUGE), ("INTERVAL_S", 0.0)):
         yield Mutant("conduct", f"{name} = {value}", partial(replace, pace, name, value))

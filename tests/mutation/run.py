@@ -103,9 +103,11 @@ def be_mutant(mutant: Mutant, output: int) -> int:
     os.dup2(output, 1)
     os.dup2(output, 2)
     mutant.apply()
-    options = "-x -q --assert=plain -p no:cacheprovider --tb=no -rfE".split()
+    options = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "--tb=no", "-rfE"]
     chosen = [*options, "-m", "not compares_tables and not exhaustive and not long"]
-    return int(pytest.main([*chosen, *(path for path in TESTS[mutant.table] if Path(path).exists())]))
+    return int(
+        pytest.main([*chosen, *(path for path in TESTS[mutant.table] if Path(path).exists())])
+    )
 
 
 if __name__ == "__main__":
