@@ -6,10 +6,11 @@ table with another text of it are marked ``compares_tables`` and do not count.
 """
 
 import math
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import trio
@@ -71,10 +72,9 @@ def replace(owner: object, name: str, value: object) -> None:
     """Give ``owner.name`` another value, and all who imported the old one by that name, too."""
     old = getattr(owner, name)
     setattr(owner, name, value)
-    for module in list(sys.modules.values()):
-        if isinstance(module, ModuleType) and module.__name__.startswith("probe"):
-            if module.__dict__.get(name) is old:
-                setattr(module, name, value)
+    for module_name, module in list(sys.modules.items()):
+        if module_name.startswith("probe") and vars(module).get(name) is old:
+            setattr(module, name, value)
 
 
 def take_away(owner: object, name: str, key: object) -> None:
@@ -166,7 +166,7 @@ def unlimit(row: budget.StageRow) -> None:
     inner = row.stage is not budget.Stage.PROBE
     if inner:
         replace(budget, "STAGES", tuple(rows))
-    limits_s = probe.prober.DEFAULT_BUDGET._limits_s
+    limits_s = probe.prober.DEFAULT_BUDGET._limits_s  # noqa: SLF001 - mutants know no privacy
     limits_s[row.stage] = math.inf
     if not inner:
         get = budget.Budget.__getitem__
@@ -251,9 +251,9 @@ def of_conduct() -> Iterator[Mutant]:
 
 
 def leave_open() -> None:
-    class Open(dial.socket.socket):
+    class Open(socket.socket):
         def close(self) -> None:
             kept.append(self.detach())
 
     kept: list[int] = []
-    replace(dial.socket, "socket", Open)
+    socket.socket = Open  # type: ignore[misc] # that is the mutation
