@@ -28,13 +28,17 @@ class Resolver:
 
     Attributes:
         asked: The names it was asked for, as they were given to getaddrinfo.
-        busy: Set as soon as it was asked.
     """
 
     def __init__(self, answer: Callable[[], object]) -> None:
         self.asked: list[str | bytes] = []
-        self.busy = threading.Event()
+        self._busy = threading.Semaphore(0)
         self._answer = answer
+
+    def wait_until_asked(self, times: int = 1) -> None:
+        """Wait for threads to start; one that is late would ask the real resolver."""
+        for _ in range(times):
+            assert self._busy.acquire(timeout=10)
 
     def getaddrinfo(
         self,
@@ -47,7 +51,7 @@ class Resolver:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         assert (kind, protocol) == (socket.SOCK_STREAM, 0)
         self.asked.append(name)
-        self.busy.set()
+        self._busy.release()
         self._answer()
         return [(socket.AF_INET, kind, socket.IPPROTO_TCP, "", ("192.0.2.1", port))]
 
@@ -138,6 +142,7 @@ async def test_a_dead_resolver_is_abandoned_at_the_limit(
     stages = Stages(Budget(resolve_s=2))
     with pytest.raises(Expired):
         await resolve(stages, Evidence("host.example", 22))
+    dead_resolver.wait_until_asked()
     assert trio.current_time() == 2
     assert stages.ledger.where() is Stage.RESOLVE
     assert stages.ledger.whose() is Stage.RESOLVE
@@ -163,6 +168,7 @@ async def test_dead_resolvers_starve_neither_the_callers_threads_nor_other_names
         for _ in range(DEAD_NAMES):
             nursery.start_soon(look_up_in_vain, "dead.example")
         await wait_all_tasks_blocked()
+        dead_resolver.wait_until_asked(DEAD_NAMES)
         mock_clock.jump(2)
     assert trio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
     install(answer_at_once)
@@ -178,7 +184,7 @@ async def test_threads_have_a_cap_and_a_name_that_queues_for_one_has_its_limit(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(look_up_in_vain, "first.example")
         await wait_all_tasks_blocked()
-        dead_resolver.busy.wait()
+        dead_resolver.wait_until_asked()
         nursery.start_soon(look_up_in_vain, "second.example")
         await wait_all_tasks_blocked()
         mock_clock.jump(2)
@@ -196,6 +202,7 @@ def test_a_run_does_not_wait_for_threads_that_an_earlier_run_abandoned(
     monkeypatch.setattr(dial, "RESOLVER_THREADS", 1)
     with pytest.raises(Expired):
         trio.run(look_up, clock=MockClock(autojump_threshold=0))
+    dead_resolver.wait_until_asked()
     install(answer_at_once)
     assert trio.run(look_up, clock=MockClock()) == [(socket.AF_INET, ("192.0.2.1", 22))]
 
