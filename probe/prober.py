@@ -79,8 +79,12 @@ async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET)
     """
     evidence = Evidence()
     stages = Stages(budget)
-    async with open_wire(stream, evidence) as wire:
-        return await _conduct(Conversation(wire, stages, evidence).run, stages, evidence)
+
+    async def converse() -> None:
+        async with open_wire(stream, evidence) as wire:
+            await Conversation(wire, stages, evidence).run()
+
+    return await _conduct(converse, stages, evidence)
 
 
 def check_blocking(

@@ -533,6 +533,27 @@ async def test_a_stream_that_breaks_without_errno_counts_as_reset(
     assert report.spent_s == 1
 
 
+@pytest.mark.parametrize("call", ["send_all", "receive_some"])
+async def test_a_stream_with_a_bug_is_an_internal_error(
+    call: str,
+    autojump_clock: MockClock,
+) -> None:
+    # Law 8, and "always have an answer"
+    async def fail() -> None:
+        await trio.lowlevel.checkpoint()
+        raise ZeroDivisionError(call)
+
+    near, _ = memory_stream_pair()
+    if call == "send_all":
+        near.send_stream.send_all_hook = fail
+    else:
+        near.receive_stream.receive_some_hook = fail
+    report = await handshake(near)
+    assert report.verdict is Verdict.INTERNAL_ERROR
+    assert report.evidence.internal_error == f"ZeroDivisionError('{call}')"
+    assert (report.where, report.whose) == (Stage.FIRST_OCTET, None)
+
+
 async def test_handshake_gives_way_to_the_callers_cancellation(
     autojump_clock: MockClock,
 ) -> None:
