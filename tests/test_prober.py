@@ -27,6 +27,7 @@ from trio.testing import (
 )
 
 from probe.budget import Budget, Stage
+from probe.net.tcp import TcpStream
 from probe.prober import check, check_blocking, handshake
 from probe.report import Report
 from probe.ssh.handshake import Handshake
@@ -304,6 +305,21 @@ async def test_every_end_leads_to_its_verdict(case: Case, autojump_clock: MockCl
     assert report.spent_s == case.spent_s
     assert trio.current_time() == case.spent_s
     assert open_sockets() == before
+
+
+async def test_what_lies_in_the_socket_when_the_whole_probe_runs_out_counts(
+    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: MockClock,
+) -> None:
+    # DESIGN: our own stall is not the peer's silence.
+    async def stall(stream: TcpStream, max_bytes: int) -> None:
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(TcpStream, "receive_some", stall)
+    async with serving(GOOD.serve) as port:
+        report = await check(HOST, port, budget=SHORT)
+    assert (report.verdict, report.spent_s) == (Verdict.OK, 3)
+    assert (report.where, report.whose) == (None, None)
 
 
 async def test_a_closed_port_is_refused_and_is_a_checkpoint(autojump_clock: MockClock) -> None:

@@ -772,6 +772,21 @@ async def test_a_stream_that_never_takes_anything_delays_nothing(
     assert trio.current_time() == 1
 
 
+async def test_the_wire_of_a_stream_waits_as_the_stream_does(autojump_clock: MockClock) -> None:
+    near, far = lockstep_stream_pair()
+
+    async def receive() -> None:
+        await trio.sleep(1)
+        await far.receive_some()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(receive)
+        async with open_wire(near, Evidence()) as wire:
+            await wire.wait_send_all_might_not_block()
+        assert trio.current_time() == 1
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_sender_that_breaks_is_recorded_and_the_server_is_heard(
     autojump_clock: MockClock,
 ) -> None:

@@ -155,6 +155,22 @@ async def test_a_receive_cancelled_as_octets_come_loses_none(
     assert received + (pair.stream.receive_nowait() or b"") == b"SSH"
 
 
+async def test_send_all_waits_for_room_as_often_as_needed(pair: Pair) -> None:
+    octets = bytes(range(256)) * 4096
+    pair.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    received = bytearray()
+
+    async def receive() -> None:
+        peer = TcpStream(pair.peer)
+        while len(received) < len(octets):
+            received.extend(await peer.receive_some())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(receive)
+        await pair.stream.send_all(octets)
+    assert received == octets
+
+
 # Errors. ------------------------------------------------------------------------------------------
 
 
