@@ -262,8 +262,8 @@ async def open_wire(stream: trio.abc.Stream, evidence: Evidence) -> AsyncIterato
 
     async def send() -> None:
         try:
-            async for octets in inbox:
-                await stream.send_all(octets)
+            while True:
+                await stream.send_all(await inbox.receive())
         except trio.BrokenResourceError as error:
             record_broken(evidence, "send", error)
 
