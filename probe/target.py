@@ -1,5 +1,6 @@
 """What to probe, as people write it."""
 
+import re
 from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 
@@ -54,10 +55,24 @@ def parse_target(text: str, default_port: int = SSH_PORT) -> Target:
     return Target(host, port)
 
 
+def parse_port(text: str) -> int:
+    """Read a port as people write it: decimal ASCII digits, and nothing else that ``int`` takes.
+
+    Raises:
+        ValueError: It is something else, or out of range.
+    """
+    plausible = text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_PORT))
+    if not plausible or not 1 <= int(text) <= LARGEST_PORT:
+        message = f"not a port: {text!r}; ports go from 1 to {LARGEST_PORT}"
+        raise ValueError(message)
+    return int(text)
+
+
 def _authority(text: str) -> str:
     if text.lower().startswith(_SCHEME):
-        authority, _, path = text[len(_SCHEME) :].partition("/")
-        if path:
+        rest = text[len(_SCHEME) :]
+        authority = re.split("[/?#]", rest, maxsplit=1)[0]  # RFC 3986 §3.2
+        if rest.removeprefix(authority) not in ("", "/"):
             message = f"{text!r} has a path: write {_SCHEME}{authority}"
             raise ValueError(message)
         return authority.rpartition("@")[2]
@@ -77,7 +92,7 @@ def _split(authority: str, default_port: int) -> tuple[str, int]:
     if authority.count(":") > 1:
         return _require_ipv6(authority), default_port
     host, colon, port = authority.partition(":")
-    return host, _port(port) if colon else default_port
+    return host, parse_port(port) if colon else default_port
 
 
 def _split_bracketed(authority: str, default_port: int) -> tuple[str, int]:
@@ -85,7 +100,7 @@ def _split_bracketed(authority: str, default_port: int) -> tuple[str, int]:
     if not closed or (rest and not rest.startswith(":")):
         message = f"not an address: {authority!r}; write [::1]:22"
         raise ValueError(message)
-    return _require_ipv6(host), _port(rest[1:]) if rest else default_port
+    return _require_ipv6(host), parse_port(rest[1:]) if rest else default_port
 
 
 def _require_ipv6(host: str) -> str:
@@ -95,10 +110,3 @@ def _require_ipv6(host: str) -> str:
         message = f"not an IPv6 address: {host!r}; with a port, write [::1]:22"
         raise ValueError(message) from None
     return host
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        message = f"not a port: {text!r}; ports go from 1 to {LARGEST_PORT}"
-        raise ValueError(message)
-    return int(text)
