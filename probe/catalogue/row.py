@@ -1,9 +1,10 @@
 """What a row of the catalogue is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from probe.catalogue.moves import Move, Turns
+from probe.catalogue.naive import Bite
 
 
 class Level(StrEnum):
@@ -50,6 +51,7 @@ class Server:
         moves: What it does.
         expected: What a good prober says.
         differs: What is different on the wire from another row that expects the same.
+        bites: A naive client that gets it wrong, the most telling one, and how.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Server:
     moves: tuple[Move, ...]
     expected: Expected
     differs: str = ""
+    bites: Bite = field(kw_only=True)
 
     @property
     def turns(self) -> tuple[tuple[Move, ...], ...]:

@@ -20,6 +20,7 @@ from probe.text import escape
 _OCTETS_A_LINE: Final = 16
 _LINES_SHOWN: Final = 64
 _NAME_WIDTH: Final = max(map(len, BY_NAME))
+_BITES_WIDTH: Final = max(len(str(row.bites)) for row in SERVERS)
 
 
 def run_list(options: Namespace) -> int:
@@ -45,9 +46,14 @@ def run_serve(options: Namespace) -> int:
 
 
 def _list_as_table() -> Iterator[str]:
-    yield f"{'id':5} {'server':{_NAME_WIDTH}}  {'level':13}  a good prober says"
+    yield _list_row("id", "server", "level", "bites", "a good prober says")
     for row in SERVERS:
-        yield f"{row.id:5} {row.name:{_NAME_WIDTH}}  {row.level:13}  {_say_expected(row)}"
+        yield _list_row(row.id, row.name, row.level, str(row.bites), _say_expected(row))
+
+
+def _list_row(*cells: str) -> str:
+    widths = (5, _NAME_WIDTH + 1, 14, _BITES_WIDTH + 1, 0)
+    return " ".join(f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
 def _list_as_json() -> Iterator[str]:

@@ -14,6 +14,7 @@ from probe.catalogue.moves import (
     Turns,
     Wait,
 )
+from probe.catalogue.naive import Bite, Outcome
 from probe.catalogue.row import Expected, Level, Server
 
 _BOTH_MUST_SPEAK: Final = "Both sides MUST send an identification string."
@@ -31,6 +32,7 @@ CONNECTION: Final = (
         (Hold(),),
         _SILENT,
         "Accepts and reads: the live process that hung the service of the story.",
+        bites=Bite("patient", Outcome.HUNG),
     ),
     Server(
         "C02",
@@ -41,6 +43,7 @@ CONNECTION: Final = (
         (NeverAccept(),),
         _SILENT,
         "The kernel completes the TCP handshake, the process is stuck and never accepts.",
+        bites=Bite("connect-only", Outcome.HEALTHY),
     ),
     Server(
         "C03",
@@ -51,6 +54,7 @@ CONNECTION: Final = (
         (Stall(),),
         _SILENT,
         "Accepts and leaves what the client sends in the kernel.",
+        bites=Bite("patient", Outcome.HUNG),
     ),
     Server(
         "C04",
@@ -61,6 +65,7 @@ CONNECTION: Final = (
         (HalfClose(), Hold()),
         Expected("closed-before-identification", "first-octet"),
         "FIN before anything: TCP wrappers, or a full OpenSSH before 8.2.",
+        bites=Bite("connect-only", Outcome.HEALTHY),
     ),
     Server(
         "C05",
@@ -71,6 +76,7 @@ CONNECTION: Final = (
         (ReadLine(), HalfClose(), Hold()),
         Expected("closed-before-identification", "first-octet"),
         "FIN once the client has spoken: a server of another protocol.",
+        bites=Bite("connect-only", Outcome.HEALTHY),
     ),
     Server(
         "C06",
@@ -81,6 +87,7 @@ CONNECTION: Final = (
         (Wait(2.0), HalfClose(), Hold()),
         Expected("closed-before-identification", "first-octet", spent_s=2.0),
         "FIN late: a proxy that could not reach its backend.",
+        bites=Bite("connect-only", Outcome.HEALTHY),
     ),
     Server(
         "C07",
@@ -91,6 +98,7 @@ CONNECTION: Final = (
         (Abort(),),
         Expected("reset-before-identification", "first-octet"),
         "RST before anything.",
+        bites=Bite("connect-only", Outcome.HEALTHY),
     ),
     Server(
         "C08",
@@ -101,6 +109,7 @@ CONNECTION: Final = (
         (ReadLine(), Abort()),
         Expected("reset-before-identification", "first-octet"),
         "RST once the client has spoken.",
+        bites=Bite("connect-only", Outcome.HEALTHY),
     ),
     Server(
         "C09",
@@ -111,6 +120,7 @@ CONNECTION: Final = (
         (Wait(2.0), Abort()),
         Expected("reset-before-identification", "first-octet", spent_s=2.0),
         "RST late: a firewall that lost its state, or a process that crashed.",
+        bites=Bite("connect-only", Outcome.HEALTHY),
     ),
     Server(
         "C10",
@@ -121,6 +131,7 @@ CONNECTION: Final = (
         (*_GOOD[:-1], Stall()),
         Expected("ok"),
         "Good, and keeps its side open after the client's FIN.",
+        bites=Bite("lingerer", Outcome.HUNG),
     ),
     Server(
         "C11",
@@ -138,5 +149,6 @@ CONNECTION: Final = (
         ),
         Expected("ok"),
         "Good for the first client, throttled for the second.",
+        bites=Bite("pager", Outcome.UNHEALTHY),
     ),
 )

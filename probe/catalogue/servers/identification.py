@@ -4,6 +4,7 @@ from typing import Final
 
 from probe.catalogue.captured import OPENSSH_IDENTIFICATION, OPENSSH_KEXINIT
 from probe.catalogue.moves import Abort, Drip, HalfClose, Hold, ReadLine, Repeat, Send, Wait
+from probe.catalogue.naive import Bite, Outcome
 from probe.catalogue.row import Expected, Level, Server
 
 _KEXINIT: Final = Send(OPENSSH_KEXINIT)
@@ -20,6 +21,7 @@ IDENTIFICATION: Final = (
         (Send(b"S"), Hold()),
         Expected("identification-stalled", "identification", "identification", 5.0),
         "One octet: health checks that read one call it healthy.",
+        bites=Bite("one-octet", Outcome.HEALTHY),
     ),
     Server(
         "I02",
@@ -30,6 +32,7 @@ IDENTIFICATION: Final = (
         (Send(b"Welcome to build-7.\r\n"), Hold()),
         Expected("identification-stalled", "identification", "identification", 5.0),
         "A whole line, and no more.",
+        bites=Bite("select-once", Outcome.HUNG),
     ),
     Server(
         "I03",
@@ -40,6 +43,7 @@ IDENTIFICATION: Final = (
         (Send(b"ssh-2.0-OpenSSH_10.5\r\n"), Hold()),
         Expected("identification-stalled", "identification", "identification", 5.0),
         "A line that only looks like an identification string.",
+        bites=Bite("select-once", Outcome.HUNG),
     ),
     Server(
         "I04",
@@ -50,6 +54,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-OpenSSH_10.5"), Hold()),
         Expected("identification-stalled", "identification", "identification", 5.0),
         "An identification string without its CR LF.",
+        bites=Bite("substring", Outcome.HEALTHY),
     ),
     Server(
         "I05",
@@ -60,6 +65,7 @@ IDENTIFICATION: Final = (
         (Repeat(b"x", every_s=1.0),),
         Expected("identification-trickling", "identification", "identification", 5.0),
         "One octet a second, and never a line.",
+        bites=Bite("per-read", Outcome.HUNG),
     ),
     Server(
         "I06",
@@ -70,6 +76,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-"), Repeat(b"x", every_s=1.0)),
         Expected("identification-trickling", "identification", "identification", 5.0),
         "One octet a second of what looks like an identification string.",
+        bites=Bite("per-read", Outcome.HUNG),
     ),
     Server(
         "I07",
@@ -80,6 +87,7 @@ IDENTIFICATION: Final = (
         (Repeat(b"q7#]\r\n", every_s=1.0),),
         Expected("identification-trickling", "identification", "identification", 5.0),
         "A line a second.",
+        bites=Bite("per-read", Outcome.HUNG),
     ),
     Server(
         "I08",
@@ -90,6 +98,7 @@ IDENTIFICATION: Final = (
         (Repeat(b"q7#]\r\n", every_s=10.0),),
         Expected("silent", "first-octet", "first-octet", 4.0),
         "The tarpit endlessh with its defaults: a line in ten seconds.",
+        bites=Bite("patient", Outcome.HUNG),
     ),
     Server(
         "I09",
@@ -100,6 +109,7 @@ IDENTIFICATION: Final = (
         (Wait(12.0), *_GOOD),
         Expected("silent", "first-octet", "first-octet", 4.0),
         "Good, but later than anyone waits by default.",
+        bites=Bite("patient", Outcome.LATE),
     ),
     Server(
         "I10",
@@ -110,6 +120,7 @@ IDENTIFICATION: Final = (
         (Repeat(b"All work and no play makes sshd a dull server.\r\n" * 64),),
         Expected("flooded", "identification", findings=("lines-before-many",)),
         "Text, as fast as the client reads.",
+        bites=Bite("uncapped", Outcome.HUNG),
     ),
     Server(
         "I11",
@@ -120,6 +131,7 @@ IDENTIFICATION: Final = (
         (Repeat(b"\r\n" * 2048),),
         Expected("flooded", "identification", findings=("lines-before-many",)),
         "The shortest lines there are.",
+        bites=Bite("uncapped", Outcome.HUNG),
     ),
     Server(
         "I12",
@@ -130,6 +142,7 @@ IDENTIFICATION: Final = (
         (Send(b"Notice.\r\n" * 1024), *_GOOD),
         Expected("flooded", "identification", findings=("lines-before-many",)),
         "The identification string comes, one line too late.",
+        bites=Bite("uncapped", Outcome.HEALTHY),
     ),
     Server(
         "I13",
@@ -140,6 +153,7 @@ IDENTIFICATION: Final = (
         (Repeat(b"x" * 4096),),
         Expected("flooded", "identification"),
         "No line end at all.",
+        bites=Bite("uncapped", Outcome.HUNG),
     ),
     Server(
         "I14",
@@ -150,6 +164,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-"), Repeat(b"A" * 4096)),
         Expected("flooded", "identification"),
         "An identification string without end.",
+        bites=Bite("uncapped", Outcome.HUNG),
     ),
     Server(
         "I15",
@@ -160,6 +175,7 @@ IDENTIFICATION: Final = (
         (Send(b"-" * 8191 + b"\r\n"), *_GOOD),
         Expected("flooded", "identification"),
         "One line that is too long, then all is good.",
+        bites=Bite("uncapped", Outcome.HEALTHY),
     ),
     Server(
         "I16",
@@ -170,6 +186,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-" + b"x" * 8183 + b"\r\n"), _KEXINIT, Hold()),
         Expected("flooded", "identification"),
         "A whole identification string, 8193 octets long.",
+        bites=Bite("uncapped", Outcome.HEALTHY),
     ),
     Server(
         "I17",
@@ -180,6 +197,7 @@ IDENTIFICATION: Final = (
         (Send(bytes.fromhex("9d3fc1e80b51aa00f26e0a77c4")), Hold()),
         Expected("not-ssh", "identification"),
         "Random octets.",
+        bites=Bite("one-octet", Outcome.HEALTHY),
     ),
     Server(
         "I18",
@@ -190,6 +208,7 @@ IDENTIFICATION: Final = (
         (Repeat(bytes(4096)),),
         Expected("not-ssh", "identification"),
         "/dev/zero, which exhausted the memory of Twisted (CVE-2022-21716).",
+        bites=Bite("uncapped", Outcome.HUNG),
     ),
     Server(
         "I19",
@@ -204,6 +223,7 @@ IDENTIFICATION: Final = (
         ),
         Expected("not-ssh", "identification"),
         "HTTP: an error for our identification string, then FIN (RFC 9112).",
+        bites=Bite("connect-only", Outcome.HEALTHY),
     ),
     Server(
         "I20",
@@ -214,6 +234,7 @@ IDENTIFICATION: Final = (
         (ReadLine(), Send(bytes.fromhex("15 0303 0002 02 32")), *_FIN),
         Expected("not-ssh", "identification"),
         "TLS: the alert decode_error (RFC 8446 §6).",
+        bites=Bite("connect-only", Outcome.HEALTHY),
     ),
     Server(
         "I21",
@@ -224,6 +245,7 @@ IDENTIFICATION: Final = (
         (Send(bytes.fromhex("4a000000 0a 382e302e333500 08000000")), Hold()),
         Expected("not-ssh", "identification"),
         "MySQL: its handshake packet of protocol 10.",
+        bites=Bite("one-octet", Outcome.HEALTHY),
     ),
     Server(
         "I22",
@@ -234,6 +256,7 @@ IDENTIFICATION: Final = (
         (ReadLine(), Send(bytes.fromhex("03 00 0013 0ed000001234000200080000000000")), Hold()),
         Expected("not-ssh", "identification"),
         "RDP: a connection confirm in a TPKT (MS-RDPBCGR §2.2.1.2).",
+        bites=Bite("patient", Outcome.HUNG),
     ),
     Server(
         "I23",
@@ -248,6 +271,7 @@ IDENTIFICATION: Final = (
         ),
         Expected("not-ssh", "identification", "identification", 5.0),
         "Redis: an error for our identification string, then it waits.",
+        bites=Bite("patient", Outcome.HUNG),
     ),
     Server(
         "I24",
@@ -258,6 +282,7 @@ IDENTIFICATION: Final = (
         (Send(b"220 mail.example.org ESMTP\r\n"), Hold()),
         Expected("not-ssh", "identification", "identification", 5.0),
         "SMTP: its greeting, then it waits (RFC 5321 §3.1).",
+        bites=Bite("select-once", Outcome.HUNG),
     ),
     Server(
         "I25",
@@ -268,6 +293,7 @@ IDENTIFICATION: Final = (
         (Send(b"220 ProFTPD Server ready.\r\n"), Hold()),
         Expected("not-ssh", "identification", "identification", 5.0),
         "FTP: its greeting, then it waits (RFC 959 §5.4).",
+        bites=Bite("one-octet", Outcome.HEALTHY),
     ),
     Server(
         "I26",
@@ -278,6 +304,7 @@ IDENTIFICATION: Final = (
         (Send(b"+OK POP3 ready\r\n"), Hold()),
         Expected("not-ssh", "identification", "identification", 5.0),
         "POP3: its greeting, then it waits (RFC 1939 §4).",
+        bites=Bite("one-octet", Outcome.HEALTHY),
     ),
     Server(
         "I27",
@@ -288,6 +315,7 @@ IDENTIFICATION: Final = (
         (Send(b"* OK IMAP4rev1 ready\r\n"), Hold()),
         Expected("not-ssh", "identification", "identification", 5.0),
         "IMAP: its greeting, then it waits (RFC 9051 §7.1).",
+        bites=Bite("one-octet", Outcome.HEALTHY),
     ),
     Server(
         "I28",
@@ -298,6 +326,7 @@ IDENTIFICATION: Final = (
         (Send(bytes.fromhex("fffd18 fffd20 fffd23 fffd27")), Hold()),
         Expected("not-ssh", "identification", "identification", 5.0),
         "Telnet: DO, and then it waits (RFC 854).",
+        bites=Bite("one-octet", Outcome.HEALTHY),
     ),
     Server(
         "I29",
@@ -313,6 +342,7 @@ IDENTIFICATION: Final = (
             5.0,
             findings=("line-before-lf-only",),
         ),
+        bites=Bite("one-octet", Outcome.HEALTHY),
     ),
     Server(
         "I30",
@@ -323,6 +353,7 @@ IDENTIFICATION: Final = (
         (Send(b"You are not welcome.\r\n"), *_FIN),
         Expected("closed-before-identification", "identification"),
         "A line, then FIN.",
+        bites=Bite("one-octet", Outcome.HEALTHY),
     ),
     Server(
         "I31",
@@ -333,6 +364,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-Open"), *_FIN),
         Expected("closed-before-identification", "identification"),
         "Half an identification string, then FIN.",
+        bites=Bite("substring", Outcome.HEALTHY),
     ),
     Server(
         "I32",
@@ -343,6 +375,7 @@ IDENTIFICATION: Final = (
         (ReadLine(), Send(b"You are not welcome.\r\n"), Abort()),
         Expected("reset-before-identification", "identification"),
         "A line, then RST.",
+        bites=Bite("connect-only", Outcome.HEALTHY),
     ),
     Server(
         "I33",
@@ -353,6 +386,7 @@ IDENTIFICATION: Final = (
         (ReadLine(), Send(b"SSH-2.0-Open"), Abort()),
         Expected("reset-before-identification", "identification"),
         "Half an identification string, then RST.",
+        bites=Bite("substring", Outcome.HEALTHY),
     ),
     Server(
         "I34",
@@ -363,6 +397,7 @@ IDENTIFICATION: Final = (
         (Send(b"Exceeded MaxStartups\r\n"), *_FIN),
         Expected("throttled", "identification"),
         "FIN after «Exceeded MaxStartups», towards a client that listens first.",
+        bites=Bite("pager", Outcome.UNHEALTHY),
     ),
     Server(
         "I35",
@@ -373,6 +408,7 @@ IDENTIFICATION: Final = (
         (ReadLine(), Send(b"Exceeded MaxStartups\r\n"), Abort()),
         Expected("throttled", "identification"),
         "RST after «Exceeded MaxStartups», towards a client that speaks first.",
+        bites=Bite("pager", Outcome.UNHEALTHY),
     ),
     Server(
         "I36",
@@ -383,6 +419,7 @@ IDENTIFICATION: Final = (
         (Send(b"Not allowed at this time\r\n"), *_FIN),
         Expected("throttled", "identification"),
         "FIN after «Not allowed at this time», towards a client that listens first.",
+        bites=Bite("pager", Outcome.UNHEALTHY),
     ),
     Server(
         "I37",
@@ -393,6 +430,7 @@ IDENTIFICATION: Final = (
         (ReadLine(), Send(b"Not allowed at this time\r\n"), Abort()),
         Expected("throttled", "identification"),
         "RST after «Not allowed at this time», towards a client that speaks first.",
+        bites=Bite("pager", Outcome.UNHEALTHY),
     ),
     Server(
         "I38",
@@ -403,6 +441,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-Open\0SSH\r\n"), Hold()),
         Expected("identification-malformed", "identification"),
         "NUL in the softwareversion.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "I39",
@@ -413,6 +452,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-Open\rSSH\r\n"), Hold()),
         Expected("identification-malformed", "identification"),
         "A CR that LF does not follow.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "I40",
@@ -423,6 +463,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0\r\n"), Hold()),
         Expected("identification-malformed", "identification"),
         "Nothing after the protoversion.",
+        bites=Bite("any-version", Outcome.HEALTHY),
     ),
     Server(
         "I41",
@@ -433,6 +474,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-\r\n"), Hold()),
         Expected("identification-malformed", "identification"),
         "Nothing after the second minus.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "I42",
@@ -443,6 +485,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-\r\n"), Hold()),
         Expected("identification-malformed", "identification"),
         "Nothing after SSH-.",
+        bites=Bite("any-version", Outcome.HEALTHY),
     ),
     Server(
         "I43",
@@ -453,6 +496,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-1.5-1.2.27\n"), Hold()),
         Expected("protocol-unsupported", "identification"),
         "SSH-1.",
+        bites=Bite("any-version", Outcome.HEALTHY),
     ),
     Server(
         "I44",
@@ -463,6 +507,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-3.0-Future\r\n"), Hold()),
         Expected("protocol-unsupported", "identification"),
         "A version to come.",
+        bites=Bite("any-version", Outcome.HEALTHY),
     ),
     Server(
         "I45",
@@ -473,6 +518,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.1-Future\r\n"), Hold()),
         Expected("protocol-unsupported", "identification"),
         "A minor version to come.",
+        bites=Bite("any-version", Outcome.HEALTHY),
     ),
     Server(
         "I46",
@@ -483,6 +529,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2-Short\r\n"), Hold()),
         Expected("protocol-unsupported", "identification"),
         "No minor version.",
+        bites=Bite("any-version", Outcome.HEALTHY),
     ),
     Server(
         "I47",
@@ -493,6 +540,7 @@ IDENTIFICATION: Final = (
         (ReadLine(), *_GOOD),
         Expected("ok"),
         "Silent until the client has spoken.",
+        bites=Bite("listener", Outcome.UNHEALTHY),
     ),
     Server(
         "I48",
@@ -503,6 +551,7 @@ IDENTIFICATION: Final = (
         (Send(b"Authorized use only.\r\n"), *_GOOD),
         Expected("ok"),
         "One line first.",
+        bites=Bite("one-line", Outcome.UNHEALTHY),
     ),
     Server(
         "I49",
@@ -513,6 +562,7 @@ IDENTIFICATION: Final = (
         (Send(b"Authorized use only.\r\n" * 10), *_GOOD),
         Expected("ok"),
         "Ten lines first.",
+        bites=Bite("one-line", Outcome.UNHEALTHY),
     ),
     Server(
         "I50",
@@ -523,6 +573,7 @@ IDENTIFICATION: Final = (
         (Send(b"Authorized use only.\r\n" * 100), *_GOOD),
         Expected("ok"),
         "A hundred lines first.",
+        bites=Bite("few-lines", Outcome.UNHEALTHY),
     ),
     Server(
         "I51",
@@ -533,6 +584,7 @@ IDENTIFICATION: Final = (
         (Send("Zugang nur für Befugte.\r\n".encode()), *_GOOD),
         Expected("ok"),
         "A line in UTF-8 first.",
+        bites=Bite("ascii", Outcome.CRASHED),
     ),
     Server(
         "I52",
@@ -543,6 +595,7 @@ IDENTIFICATION: Final = (
         (Send(b"Notice.\r\n" * 1022), *_GOOD),
         Expected("ok", findings=("lines-before-many",)),
         "As many lines as OpenSSH's client bears, but one.",
+        bites=Bite("few-lines", Outcome.UNHEALTHY),
     ),
     Server(
         "I53",
@@ -553,6 +606,7 @@ IDENTIFICATION: Final = (
         (Send(b"Notice.\r\n" * 1023), *_GOOD),
         Expected("ok", findings=("lines-before-many",)),
         "As many lines as OpenSSH's client bears.",
+        bites=Bite("few-lines", Outcome.UNHEALTHY),
     ),
     Server(
         "I54",
@@ -563,6 +617,7 @@ IDENTIFICATION: Final = (
         (Send(b"-" * 298 + b"\r\n"), *_GOOD),
         Expected("ok", findings=("line-before-long",)),
         "A line of 300 octets first.",
+        bites=Bite("line-255", Outcome.UNHEALTHY),
     ),
     Server(
         "I55",
@@ -573,6 +628,7 @@ IDENTIFICATION: Final = (
         (Send(b"-" * 8190 + b"\r\n"), *_GOOD),
         Expected("ok", findings=("line-before-long",)),
         "As long a line as OpenSSH's client bears.",
+        bites=Bite("line-255", Outcome.UNHEALTHY),
     ),
     Server(
         "I56",
@@ -582,6 +638,7 @@ IDENTIFICATION: Final = (
         "Lines before the identification string SHOULD end with CR LF.",
         (Send(b"Authorized use only.\n"), *_GOOD),
         Expected("ok", findings=("line-before-lf-only",)),
+        bites=Bite("crlf-only", Outcome.UNHEALTHY),
     ),
     Server(
         "I57",
@@ -591,6 +648,7 @@ IDENTIFICATION: Final = (
         "Lines before the identification string SHOULD be UTF-8.",
         (Send(b"Acc\xe8s interdit.\r\n"), *_GOOD),
         Expected("ok", findings=("line-before-not-utf-8",)),
+        bites=Bite("ascii", Outcome.CRASHED),
     ),
     Server(
         "I58",
@@ -600,6 +658,7 @@ IDENTIFICATION: Final = (
         "Control characters are to be filtered when the line is shown.",
         (Send(b"\x1b]0;pwned\x07\x1b[2J\r\n"), *_GOOD),
         Expected("ok", findings=("line-before-control-characters",)),
+        bites=Bite("raw", Outcome.FOOLED),
     ),
     Server(
         "I59",
@@ -610,6 +669,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-" + b"x" * 245 + b"\r\n"), _KEXINIT, Hold()),
         Expected("ok"),
         "Exactly 255 octets.",
+        bites=Bite("small-buffer", Outcome.UNHEALTHY),
     ),
     Server(
         "I60",
@@ -620,6 +680,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-" + b"x" * 246 + b"\r\n"), _KEXINIT, Hold()),
         Expected("ok", findings=("identification-over-255",)),
         "One octet too many.",
+        bites=Bite("line-255", Outcome.UNHEALTHY),
     ),
     Server(
         "I61",
@@ -630,6 +691,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-" + b"x" * 8182 + b"\r\n"), _KEXINIT, Hold()),
         Expected("ok", findings=("identification-over-255",)),
         "As long as OpenSSH's client bears.",
+        bites=Bite("line-255", Outcome.UNHEALTHY),
     ),
     Server(
         "I62",
@@ -639,6 +701,7 @@ IDENTIFICATION: Final = (
         "The identification string ends with CR LF; many servers send LF alone.",
         (Send(b"SSH-2.0-OpenSSH_7.4\n"), _KEXINIT, Hold()),
         Expected("ok", findings=("identification-lf-only",)),
+        bites=Bite("crlf-only", Outcome.UNHEALTHY),
     ),
     Server(
         "I63",
@@ -649,6 +712,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-1.99-Cisco_1.25\r\n"), _KEXINIT, Hold()),
         Expected("ok", findings=("protoversion-1.99",)),
         "With CR LF.",
+        bites=Bite("first-line", Outcome.UNHEALTHY),
     ),
     Server(
         "I64",
@@ -659,6 +723,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-1.99-Cisco_1.25\n"), ReadLine(), _KEXINIT, Hold()),
         Expected("ok", findings=("protoversion-1.99",)),
         "With LF alone, and silent until the client has spoken, as §5.1 wants it.",
+        bites=Bite("crlf-only", Outcome.UNHEALTHY),
     ),
     Server(
         "I65",
@@ -669,6 +734,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-foo-bar_1\r\n"), _KEXINIT, Hold()),
         Expected("ok", findings=("softwareversion-minus",)),
         "A minus inside.",
+        bites=Bite("no-minus", Outcome.UNHEALTHY),
     ),
     Server(
         "I66",
@@ -679,6 +745,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0--\r\n"), _KEXINIT, Hold()),
         Expected("ok", findings=("softwareversion-minus",)),
         "A minus, and nothing else.",
+        bites=Bite("no-minus", Outcome.UNHEALTHY),
     ),
     Server(
         "I67",
@@ -688,6 +755,7 @@ IDENTIFICATION: Final = (
         "Control characters are to be filtered when the string is shown.",
         (Send(b"SSH-2.0-\x1b[31mOpen\x9bSSH\r\n"), _KEXINIT, Hold()),
         Expected("ok", findings=("softwareversion-not-printable",)),
+        bites=Bite("raw", Outcome.FOOLED),
     ),
     Server(
         "I68",
@@ -697,6 +765,7 @@ IDENTIFICATION: Final = (
         "Control characters are to be filtered when the string is shown.",
         (Send(b"SSH-2.0-OpenSSH_10.5 \x1b[2J\r\n"), _KEXINIT, Hold()),
         Expected("ok", findings=("comments-control-characters",)),
+        bites=Bite("raw", Outcome.FOOLED),
     ),
     Server(
         "I69",
@@ -707,6 +776,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-OpenSSH_10.5  two\r\n"), _KEXINIT, Hold()),
         Expected("ok", findings=("comments-spacing",)),
         "Two spaces.",
+        bites=Bite("stickler", Outcome.UNHEALTHY),
     ),
     Server(
         "I70",
@@ -717,6 +787,7 @@ IDENTIFICATION: Final = (
         (Send(b"SSH-2.0-OpenSSH_10.5 \r\n"), _KEXINIT, Hold()),
         Expected("ok", findings=("comments-spacing",)),
         "A space, and nothing after it.",
+        bites=Bite("stickler", Outcome.UNHEALTHY),
     ),
     Server(
         "I71",
@@ -727,6 +798,7 @@ IDENTIFICATION: Final = (
         (Drip(OPENSSH_IDENTIFICATION, every_s=0.125), _KEXINIT, Hold()),
         Expected("ok", spent_s=2.75),
         "Eight octets a second.",
+        bites=Bite("impatient", Outcome.UNHEALTHY),
     ),
     Server(
         "I72",
@@ -737,6 +809,7 @@ IDENTIFICATION: Final = (
         (Wait(3.0), *_GOOD),
         Expected("ok", spent_s=3.0),
         "Three seconds of silence first.",
+        bites=Bite("impatient", Outcome.UNHEALTHY),
     ),
     Server(
         "I73",
@@ -747,6 +820,7 @@ IDENTIFICATION: Final = (
         (Drip(OPENSSH_IDENTIFICATION + OPENSSH_KEXINIT, every_s=0.0), Hold()),
         Expected("ok"),
         "Every octet in a segment of its own.",
+        bites=Bite("one-read", Outcome.UNHEALTHY),
     ),
     Server(
         "I74",
@@ -760,5 +834,6 @@ IDENTIFICATION: Final = (
         ),
         Expected("ok"),
         "A line, the identification string and KEXINIT in one segment.",
+        bites=Bite("discarder", Outcome.UNHEALTHY),
     ),
 )

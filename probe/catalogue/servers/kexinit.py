@@ -24,6 +24,7 @@ from probe.catalogue.moves import (
     Stall,
     Wait,
 )
+from probe.catalogue.naive import Bite, Outcome
 from probe.catalogue.octets import STRICT, disconnect, kexinit, packet, string
 from probe.catalogue.row import Expected, Level, Server
 
@@ -57,6 +58,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Hold()),
         Expected("kexinit-stalled", "kexinit", "kexinit", 5.0),
         "The live process that health checks of the first line call healthy.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K002",
@@ -67,6 +69,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, ReadLine(), ReadPacket(), Hold()),
         Expected("kexinit-stalled", "kexinit", "kexinit", 5.0),
         "Reads the client's KEXINIT, and sends none.",
+        bites=Bite("half-way", Outcome.HUNG),
     ),
     Server(
         "K003",
@@ -77,6 +80,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Stall()),
         Expected("kexinit-stalled", "kexinit", "kexinit", 5.0),
         "Leaves what the client sends in the kernel.",
+        bites=Bite("half-way", Outcome.HUNG),
     ),
     Server(
         "K004",
@@ -87,6 +91,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, _KEXINIT_CUT, Hold()),
         Expected("kexinit-stalled", "kexinit", "kexinit", 5.0),
         "40 octets of KEXINIT.",
+        bites=Bite("half-way", Outcome.HUNG),
     ),
     Server(
         "K005",
@@ -97,6 +102,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("0000")), Hold()),
         Expected("kexinit-stalled", "kexinit", "kexinit", 5.0),
         "Half of a packet_length.",
+        bites=Bite("half-way", Outcome.HUNG),
     ),
     Server(
         "K006",
@@ -107,6 +113,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, *_FIN),
         Expected("closed-before-kexinit", "kexinit"),
         "FIN at once: a proxy whose backend is dead.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K007",
@@ -117,6 +124,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, ReadLine(), ReadPacket(), *_FIN),
         Expected("closed-before-kexinit", "kexinit"),
         "FIN once the client has sent KEXINIT.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K008",
@@ -127,6 +135,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, _KEXINIT_CUT, *_FIN),
         Expected("closed-before-kexinit", "kexinit"),
         "FIN after 40 octets of KEXINIT.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K009",
@@ -137,6 +146,7 @@ KEXINIT: Final = (
         (ReadLine(), _IDENTIFICATION, Abort()),
         Expected("reset-before-kexinit", "kexinit"),
         "RST at once.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K010",
@@ -147,6 +157,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, ReadLine(), ReadPacket(), Abort()),
         Expected("reset-before-kexinit", "kexinit"),
         "RST once the client has sent KEXINIT.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K011",
@@ -157,6 +168,7 @@ KEXINIT: Final = (
         (ReadLine(), _IDENTIFICATION, _KEXINIT_CUT, Abort()),
         Expected("reset-before-kexinit", "kexinit"),
         "RST after 40 octets of KEXINIT.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K012",
@@ -167,6 +179,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Drip(OPENSSH_KEXINIT)),
         Expected("kexinit-trickling", "kexinit", "kexinit", 5.0),
         "A good KEXINIT, an octet a second.",
+        bites=Bite("per-read", Outcome.HUNG),
     ),
     Server(
         "K013",
@@ -177,6 +190,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("000088b4 04 14")), Repeat(b"a", every_s=1.0)),
         Expected("kexinit-trickling", "kexinit", "kexinit", 5.0),
         "The largest packet that is lawful, an octet a second.",
+        bites=Bite("per-read", Outcome.HUNG),
     ),
     Server(
         "K014",
@@ -187,6 +201,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Repeat(_IGNORE, every_s=1.0)),
         Expected("kexinit-trickling", "kexinit", "kexinit", 5.0),
         "An IGNORE a second.",
+        bites=Bite("per-read", Outcome.HUNG),
     ),
     Server(
         "K015",
@@ -197,6 +212,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Repeat(_DEBUG, every_s=1.0)),
         Expected("kexinit-trickling", "kexinit", "kexinit", 5.0),
         "A DEBUG a second.",
+        bites=Bite("per-read", Outcome.HUNG),
     ),
     Server(
         "K016",
@@ -213,6 +229,7 @@ KEXINIT: Final = (
         ),
         Expected("kexinit-trickling", "kexinit", "kexinit", 9.5),
         "Slow in every stage.",
+        bites=Bite("per-step", Outcome.LATE),
     ),
     Server(
         "K017",
@@ -223,6 +240,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Repeat(_IGNORE * 256)),
         Expected("flooded", "kexinit"),
         "IGNORE as fast as the client reads.",
+        bites=Bite("uncapped", Outcome.HUNG),
     ),
     Server(
         "K018",
@@ -233,6 +251,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Repeat(_DEBUG * 256)),
         Expected("flooded", "kexinit"),
         "DEBUG as fast as the client reads.",
+        bites=Bite("uncapped", Outcome.HUNG),
     ),
     Server(
         "K019",
@@ -243,6 +262,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Repeat(_IGNORE_LARGE)),
         Expected("flooded", "kexinit"),
         "IGNORE of 32 KiB each: a mebibyte comes before a thousand packets.",
+        bites=Bite("uncapped", Outcome.HUNG),
     ),
     Server(
         "K020",
@@ -253,6 +273,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("00000000")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "packet_length 0.",
+        bites=Bite("trusting", Outcome.CRASHED),
     ),
     Server(
         "K021",
@@ -263,6 +284,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("00000001")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "packet_length 1.",
+        bites=Bite("trusting", Outcome.HUNG),
     ),
     Server(
         "K022",
@@ -273,6 +295,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("00000004")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "packet_length 4.",
+        bites=Bite("trusting", Outcome.HUNG),
     ),
     Server(
         "K023",
@@ -283,6 +306,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("00000008")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "packet_length 8: aligned to nothing and too short.",
+        bites=Bite("trusting", Outcome.HUNG),
     ),
     Server(
         "K024",
@@ -293,6 +317,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("ffffffff 04 14")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "packet_length 0xffffffff.",
+        bites=Bite("trusting", Outcome.HUNG),
     ),
     Server(
         "K025",
@@ -303,6 +328,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("fffffff8 04 14")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "packet_length 0xfffffff8, aligned.",
+        bites=Bite("trusting", Outcome.HUNG),
     ),
     Server(
         "K026",
@@ -313,6 +339,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("80000000 04 14")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "packet_length 0x80000000: negative to who reads it signed.",
+        bites=Bite("signed", Outcome.CRASHED),
     ),
     Server(
         "K027",
@@ -323,6 +350,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("00040004 04 14")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "packet_length 256 KiB and four.",
+        bites=Bite("trusting", Outcome.HUNG),
     ),
     Server(
         "K028",
@@ -333,6 +361,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("0000000d 06 14")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "packet_length 13.",
+        bites=Bite("trusting", Outcome.HUNG),
     ),
     Server(
         "K029",
@@ -343,6 +372,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("0000000c 00 02 00000006 000000000000")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "padding_length 0.",
+        bites=Bite("trusting", Outcome.HUNG),
     ),
     Server(
         "K030",
@@ -353,6 +383,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("0000000c 03 02 00000003 000000 000000")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "padding_length 3.",
+        bites=Bite("trusting", Outcome.HUNG),
     ),
     Server(
         "K031",
@@ -363,6 +394,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("0000000c ff 02 00000000 000000000000")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "padding_length 255 in a packet of 16 octets (CVE-2019-3861).",
+        bites=Bite("trusting", Outcome.CRASHED),
     ),
     Server(
         "K032",
@@ -373,6 +405,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("0000000c 0c 02 00000000 000000000000")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "padding_length equals packet_length.",
+        bites=Bite("trusting", Outcome.CRASHED),
     ),
     Server(
         "K033",
@@ -383,6 +416,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("0000000c 0b 0000000000000000000000")), Hold()),
         Expected("packet-malformed", "kexinit"),
         "All padding (CVE-2021-43565).",
+        bites=Bite("trusting", Outcome.CRASHED),
     ),
     Server(
         "K034",
@@ -393,6 +427,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(b"Invalid SSH identification string.\r\n"), *_FIN),
         Expected("packet-malformed", "kexinit"),
         "sshd's answer to a client that it did not understand.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K035",
@@ -403,6 +438,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(b"Protocol mismatch.\n"), *_FIN),
         Expected("packet-malformed", "kexinit"),
         "The same answer before OpenSSH 8.0.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K036",
@@ -413,6 +449,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(disconnect(2, b"Packet corrupt")), *_FIN),
         Expected("disconnected", "kexinit"),
         "Reason code 2.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K037",
@@ -423,6 +460,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(disconnect(7, b"Go away")), *_FIN),
         Expected("disconnected", "kexinit"),
         "Reason code 7.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K038",
@@ -433,6 +471,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(disconnect(11, b"Bye")), *_FIN),
         Expected("disconnected", "kexinit"),
         "Reason code 11.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K039",
@@ -443,6 +482,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(disconnect(12, b"busy")), *_FIN),
         Expected("disconnected", "kexinit"),
         "Reason code 12.",
+        bites=Bite("first-line", Outcome.HEALTHY),
     ),
     Server(
         "K040",
@@ -453,6 +493,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(disconnect(2, b"\x1b]0;pwned\x07\x1b[2J\r\n" * 4)), *_FIN),
         Expected("disconnected", "kexinit"),
         "A description that attacks terminals.",
+        bites=Bite("raw", Outcome.FOOLED),
     ),
     Server(
         "K041",
@@ -463,6 +504,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(disconnect(2, b"sorry " * 5000)), *_FIN),
         Expected("disconnected", "kexinit"),
         "A description of 30000 octets.",
+        bites=Bite("raw", Outcome.FOOLED),
     ),
     Server(
         "K042",
@@ -473,6 +515,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("0000000c 0a 01 00000000000000000000")), *_FIN),
         Expected("disconnected", "kexinit", findings=("disconnect-truncated",)),
         "The message number, and nothing more.",
+        bites=Bite("trusting", Outcome.CRASHED),
     ),
     Server(
         "K043",
@@ -487,6 +530,7 @@ KEXINIT: Final = (
         ),
         Expected("disconnected", "kexinit", findings=("disconnect-truncated",)),
         "A description that claims more octets than there are.",
+        bites=Bite("trusting", Outcome.CRASHED),
     ),
     Server(
         "K044",
@@ -497,6 +541,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, ReadLine(), ReadPacket(), Send(_UNIMPLEMENTED), Hold()),
         Expected("unexpected-message", "kexinit"),
         "UNIMPLEMENTED for the client's KEXINIT.",
+        bites=Bite("skipper", Outcome.HUNG),
     ),
     Server(
         "K045",
@@ -507,6 +552,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Repeat(_UNIMPLEMENTED * 256)),
         Expected("unexpected-message", "kexinit"),
         "UNIMPLEMENTED as fast as the client reads.",
+        bites=Bite("skipper", Outcome.HUNG),
     ),
     Server(
         "K046",
@@ -517,6 +563,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(bytes((0,)) + string(b"ssh-userauth"))), Hold()),
         Expected("unexpected-message", "kexinit"),
         "Message 0.",
+        bites=Bite("skipper", Outcome.HUNG),
     ),
     Server(
         "K047",
@@ -527,6 +574,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(bytes((6,)) + string(b"ssh-userauth"))), Hold()),
         Expected("unexpected-message", "kexinit"),
         "Message 6.",
+        bites=Bite("skipper", Outcome.HUNG),
     ),
     Server(
         "K048",
@@ -537,6 +585,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(bytes((21,)) + string(b"ssh-userauth"))), Hold()),
         Expected("unexpected-message", "kexinit"),
         "Message 21.",
+        bites=Bite("skipper", Outcome.HUNG),
     ),
     Server(
         "K049",
@@ -547,6 +596,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(bytes((31,)) + string(b"ssh-userauth"))), Hold()),
         Expected("unexpected-message", "kexinit"),
         "Message 31.",
+        bites=Bite("skipper", Outcome.HUNG),
     ),
     Server(
         "K050",
@@ -557,6 +607,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(bytes((53,)) + string(b"ssh-userauth"))), Hold()),
         Expected("unexpected-message", "kexinit"),
         "Message 53.",
+        bites=Bite("skipper", Outcome.HUNG),
     ),
     Server(
         "K051",
@@ -567,6 +618,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(bytes((99,)) + string(b"ssh-userauth"))), Hold()),
         Expected("unexpected-message", "kexinit"),
         "Message 99.",
+        bites=Bite("skipper", Outcome.HUNG),
     ),
     Server(
         "K052",
@@ -577,6 +629,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(bytes((255,)) + string(b"ssh-userauth"))), Hold()),
         Expected("unexpected-message", "kexinit"),
         "Message 255.",
+        bites=Bite("skipper", Outcome.HUNG),
     ),
     Server(
         "K053",
@@ -587,6 +640,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(bytes.fromhex("0000000c 0a 14 00000000000000000000")), Hold()),
         Expected("kexinit-malformed", "kexinit"),
         "The message number, and nothing more.",
+        bites=Bite("trusting", Outcome.CRASHED),
     ),
     Server(
         "K054",
@@ -605,6 +659,7 @@ KEXINIT: Final = (
         ),
         Expected("kexinit-malformed", "kexinit"),
         "The cookie, and nothing more.",
+        bites=Bite("trusting", Outcome.CRASHED),
     ),
     Server(
         "K055",
@@ -615,6 +670,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(tail=b"")[:-4])), Hold()),
         Expected("kexinit-malformed", "kexinit"),
         "Nine name-lists, and nothing more.",
+        bites=Bite("trusting", Outcome.CRASHED),
     ),
     Server(
         "K056",
@@ -625,6 +681,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(tail=b""))), Hold()),
         Expected("kexinit-malformed", "kexinit"),
         "Ten name-lists, and nothing more.",
+        bites=Bite("trusting", Outcome.CRASHED),
     ),
     Server(
         "K057",
@@ -635,6 +692,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(tail=bytes(6)))), Hold()),
         Expected("kexinit-malformed", "kexinit"),
         "An octet after the last field, which OpenSSH refuses.",
+        bites=Bite("trusting", Outcome.HEALTHY),
     ),
     Server(
         "K058",
@@ -653,6 +711,7 @@ KEXINIT: Final = (
         ),
         Expected("kexinit-malformed", "kexinit"),
         "A name-list of 4 GiB (CVE-2019-3862 and its kin).",
+        bites=Bite("trusting", Outcome.CRASHED),
     ),
     Server(
         "K059",
@@ -663,6 +722,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(cipher=""))), Hold()),
         Expected("kexinit-malformed", "kexinit"),
         "No encryption algorithm.",
+        bites=Bite("trusting", Outcome.HEALTHY),
     ),
     Server(
         "K060",
@@ -673,6 +733,7 @@ KEXINIT: Final = (
         _GOOD,
         Expected("ok"),
         "OpenSSH 10.5p1.",
+        bites=Bite("antique", Outcome.UNHEALTHY),
     ),
     Server(
         "K061",
@@ -683,6 +744,7 @@ KEXINIT: Final = (
         (Send(OPENSSH_9_2), Hold()),
         Expected("ok"),
         "OpenSSH 9.2p1.",
+        bites=Bite("antique", Outcome.UNHEALTHY),
     ),
     Server(
         "K062",
@@ -693,6 +755,7 @@ KEXINIT: Final = (
         (Send(DROPBEAR), Hold()),
         Expected("ok"),
         "dropbear 2022.83.",
+        bites=Bite("discarder", Outcome.UNHEALTHY),
     ),
     Server(
         "K063",
@@ -703,6 +766,7 @@ KEXINIT: Final = (
         (Send(ASYNCSSH), Hold()),
         Expected("ok"),
         "asyncssh 2.24.1.",
+        bites=Bite("antique", Outcome.UNHEALTHY),
     ),
     Server(
         "K064",
@@ -713,6 +777,7 @@ KEXINIT: Final = (
         (Send(PARAMIKO), Hold()),
         Expected("ok"),
         "paramiko 5.1.0.",
+        bites=Bite("discarder", Outcome.UNHEALTHY),
     ),
     Server(
         "K065",
@@ -723,6 +788,7 @@ KEXINIT: Final = (
         (Send(GO), Hold()),
         Expected("ok", findings=("strict-kex-absent",)),
         "Go's x/crypto/ssh 0.4.0.",
+        bites=Bite("auditor", Outcome.UNHEALTHY),
     ),
     Server(
         "K066",
@@ -739,6 +805,7 @@ KEXINIT: Final = (
             ),
         ),
         "tinysshd 20230101, with its one cipher.",
+        bites=Bite("no-minus", Outcome.UNHEALTHY),
     ),
     Server(
         "K067",
@@ -749,6 +816,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, ReadLine(), ReadPacket(), _KEXINIT, Hold()),
         Expected("ok"),
         "Sends KEXINIT once it has the client's.",
+        bites=Bite("follower", Outcome.UNHEALTHY),
     ),
     Server(
         "K068",
@@ -759,6 +827,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Drip(OPENSSH_KEXINIT, every_s=1 / 1024), Hold()),
         Expected("ok", spent_s=992 / 1024),
         "A link of one kilobyte a second.",
+        bites=Bite("slurper", Outcome.UNHEALTHY),
     ),
     Server(
         "K069",
@@ -769,6 +838,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(), padding_length=_ALIGNED_PADDING)), Hold()),
         Expected("ok"),
         "As much padding as aligns the packet.",
+        bites=Bite("signed", Outcome.UNHEALTHY),
     ),
     Server(
         "K070",
@@ -779,6 +849,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(kex=_names(1000)))), Hold()),
         Expected("ok"),
         "A thousand kex_algorithms.",
+        bites=Bite("slurper", Outcome.UNHEALTHY),
     ),
     Server(
         "K071",
@@ -789,6 +860,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(kex=_names(1400)))), Hold()),
         Expected("ok", findings=("packet-over-35000",)),
         "A little more than the law asks clients to bear.",
+        bites=Bite("packet-35000", Outcome.UNHEALTHY),
     ),
     Server(
         "K072",
@@ -799,6 +871,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(kex=_names(9000)))), Hold()),
         Expected("ok", findings=("packet-over-35000",)),
         "Nearly 256 KiB.",
+        bites=Bite("packet-35000", Outcome.UNHEALTHY),
     ),
     Server(
         "K073",
@@ -808,6 +881,7 @@ KEXINIT: Final = (
         "Names MUST NOT be longer than 64 characters.",
         (_IDENTIFICATION, Send(packet(kexinit(kex=f"{_KEX},{'x' * 65}"))), Hold()),
         Expected("ok", findings=("name-over-64",)),
+        bites=Bite("stickler", Outcome.UNHEALTHY),
     ),
     Server(
         "K074",
@@ -818,6 +892,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(kex=f"{_KEX},{'x' * 64}"))), Hold()),
         Expected("ok"),
         "A name of exactly 64 characters.",
+        bites=Bite("small-buffer", Outcome.UNHEALTHY),
     ),
     Server(
         "K075",
@@ -828,6 +903,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(cipher="aes128-ctr,,aes256-ctr"))), Hold()),
         Expected("ok", findings=("name-empty",)),
         "Two commas in a row.",
+        bites=Bite("stickler", Outcome.UNHEALTHY),
     ),
     Server(
         "K076",
@@ -838,6 +914,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(cipher="aes128-ctr,"))), Hold()),
         Expected("ok", findings=("name-empty",)),
         "A comma at the end.",
+        bites=Bite("stickler", Outcome.UNHEALTHY),
     ),
     Server(
         "K077",
@@ -848,6 +925,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(mac="hmac-sha2-256,hmac-sha1\0"))), Hold()),
         Expected("ok", findings=("name-not-printable",)),
         "A C string's end.",
+        bites=Bite("stickler", Outcome.UNHEALTHY),
     ),
     Server(
         "K078",
@@ -858,6 +936,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(mac="hmac-sha2-256, hmac-sha1"))), Hold()),
         Expected("ok", findings=("name-not-printable",)),
         "A space after the comma.",
+        bites=Bite("stickler", Outcome.UNHEALTHY),
     ),
     Server(
         "K079",
@@ -868,6 +947,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(mac="hmac-sha2-256,hmac-größe"))), Hold()),
         Expected("ok", findings=("name-not-printable",)),
         "UTF-8.",
+        bites=Bite("ascii", Outcome.CRASHED),
     ),
     Server(
         "K080",
@@ -877,6 +957,7 @@ KEXINIT: Final = (
         "Names MUST NOT have more than one @.",
         (_IDENTIFICATION, Send(packet(kexinit(mac="hmac-sha2-256,a@b@c"))), Hold()),
         Expected("ok", findings=("name-at-signs",)),
+        bites=Bite("stickler", Outcome.UNHEALTHY),
     ),
     Server(
         "K081",
@@ -886,6 +967,7 @@ KEXINIT: Final = (
         "A list is a list of preferences.",
         (_IDENTIFICATION, Send(packet(kexinit(cipher="aes128-ctr,aes128-ctr"))), Hold()),
         Expected("ok", findings=("name-twice",)),
+        bites=Bite("stickler", Outcome.UNHEALTHY),
     ),
     Server(
         "K082",
@@ -895,6 +977,7 @@ KEXINIT: Final = (
         "The lists of languages SHOULD be empty.",
         (_IDENTIFICATION, Send(packet(kexinit(languages="de,en"))), Hold()),
         Expected("ok", findings=("languages-not-empty",)),
+        bites=Bite("stickler", Outcome.UNHEALTHY),
     ),
     Server(
         "K083",
@@ -904,6 +987,7 @@ KEXINIT: Final = (
         "Values other than 0 and 1 MUST be read as TRUE, and not be stored.",
         (_IDENTIFICATION, Send(packet(kexinit(tail=bytes.fromhex("02 00000000")))), Hold()),
         Expected("ok", findings=("first-kex-packet-follows-not-0-or-1",)),
+        bites=Bite("zero-tail", Outcome.UNHEALTHY),
     ),
     Server(
         "K084",
@@ -913,6 +997,7 @@ KEXINIT: Final = (
         "The reserved uint32 is 0.",
         (_IDENTIFICATION, Send(packet(kexinit(tail=bytes.fromhex("00 00000001")))), Hold()),
         Expected("ok", findings=("reserved-not-zero",)),
+        bites=Bite("zero-tail", Outcome.UNHEALTHY),
     ),
     Server(
         "K085",
@@ -922,6 +1007,7 @@ KEXINIT: Final = (
         "The cookie MUST be random.",
         (_IDENTIFICATION, Send(packet(kexinit(cookie=bytes(16)))), Hold()),
         Expected("ok", findings=("cookie-not-random",)),
+        bites=Bite("stickler", Outcome.UNHEALTHY),
     ),
     Server(
         "K086",
@@ -939,6 +1025,7 @@ KEXINIT: Final = (
         ),
         Expected("ok"),
         "first_kex_packet_follows, and a guessed packet (CVE-2025-8277).",
+        bites=Bite("zero-tail", Outcome.UNHEALTHY),
     ),
     Server(
         "K087",
@@ -949,6 +1036,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(tail=bytes.fromhex("01 00000000")))), Hold()),
         Expected("ok"),
         "first_kex_packet_follows, and nothing follows.",
+        bites=Bite("guess-waiter", Outcome.UNHEALTHY),
     ),
     Server(
         "K088",
@@ -959,6 +1047,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, _KEXINIT, _KEXINIT, Hold()),
         Expected("ok"),
         "Two KEXINITs.",
+        bites=Bite("slurper", Outcome.UNHEALTHY),
     ),
     Server(
         "K089",
@@ -969,6 +1058,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(kex=f"rsa1024-sha1,{STRICT}"))), Hold()),
         Expected("ok", findings=("no-common-algorithm",)),
         "No kex algorithm in common.",
+        bites=Bite("negotiator", Outcome.UNHEALTHY),
     ),
     Server(
         "K090",
@@ -979,6 +1069,7 @@ KEXINIT: Final = (
         (_IDENTIFICATION, Send(packet(kexinit(cipher="3des-cbc,arcfour"))), Hold()),
         Expected("ok", findings=("no-common-algorithm",)),
         "No cipher in common.",
+        bites=Bite("negotiator", Outcome.UNHEALTHY),
     ),
     Server(
         "K091",
@@ -995,6 +1086,7 @@ KEXINIT: Final = (
             ),
         ),
         "An IGNORE before KEXINIT, from a server without strict key exchange.",
+        bites=Bite("kexinit-first", Outcome.UNHEALTHY),
     ),
     Server(
         "K092",
@@ -1011,6 +1103,7 @@ KEXINIT: Final = (
             ),
         ),
         "A DEBUG before KEXINIT, from a server without strict key exchange.",
+        bites=Bite("kexinit-first", Outcome.UNHEALTHY),
     ),
     Server(
         "K093",
@@ -1020,6 +1113,7 @@ KEXINIT: Final = (
         "A server that offers strict key exchange must send KEXINIT first.",
         (_IDENTIFICATION, Send(_IGNORE), _KEXINIT, Hold()),
         Expected("ok", findings=("strict-kex-broken",)),
+        bites=Bite("kexinit-first", Outcome.UNHEALTHY),
     ),
     Server(
         "K094",
@@ -1035,5 +1129,6 @@ KEXINIT: Final = (
                 "strict-kex-broken",
             ),
         ),
+        bites=Bite("kexinit-first", Outcome.UNHEALTHY),
     ),
 )
