@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from probe.budget import STAGES, budget_from_rows
 from probe.cli.status import USAGE
-from probe.target import LARGEST_PORT, SSH_PORT, parse_target
+from probe.target import LARGEST_PORT, SSH_PORT, parse_port, parse_target
 from probe.version import VERSION
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ def _add_check(commands: "_Commands") -> None:
     check.add_argument(
         "-p",
         "--port",
-        type=int,
-        default=SSH_PORT,
+        default=str(SSH_PORT),
         help="port of targets that name none (default: %(default)s)",
     )
     check.add_argument(
@@ -140,7 +139,8 @@ def _finish_check(options: Namespace) -> None:
 
     rows = dict(_stage_limit(text) for text in options.stage_limit)
     options.budget = budget_from_rows(options.limit, rows)
-    options.targets = [parse_target(text, options.port) for text in options.targets]
+    port = parse_port(options.port)
+    options.targets = [parse_target(text, port) for text in options.targets]
     options.run = run
 
 
