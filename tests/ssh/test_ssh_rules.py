@@ -52,3 +52,8 @@ def test_detail_is_capped(octets: int, kept: int) -> None:
     violation = ProtocolViolation(rules.LINE_TOO_LONG, b"a" * octets)
     assert findings.seen() == (Finding(rules.NAME_LONG, b"a" * kept),)
     assert violation.finding == Finding(rules.LINE_TOO_LONG, b"a" * kept)
+
+
+# Law 8: a violation that nobody caught is our bug, and its traceback names the rule.
+def test_a_violation_names_its_rule() -> None:
+    assert ProtocolViolation(rules.PADDING_SHORT, "x").args == ("padding-too-short", "x")
