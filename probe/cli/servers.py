@@ -12,6 +12,7 @@ import trio
 from probe.catalogue import BY_NAME, SERVERS, Server, serve
 from probe.catalogue.listen import Visit
 from probe.catalogue.moves import Drip, Move, Repeat, Send, Wait
+from probe.cli.descriptors import allow_descriptors
 from probe.cli.output import complain
 from probe.cli.printing import Say, run_printing
 from probe.cli.status import OUTPUT_LOST, USAGE
@@ -21,6 +22,7 @@ _OCTETS_A_LINE: Final = 16
 _LINES_SHOWN: Final = 64
 _NAME_WIDTH: Final = max(map(len, BY_NAME))
 _BITES_WIDTH: Final = max(len(str(row.bites)) for row in SERVERS)
+_SPARE_DESCRIPTORS: Final = 32
 
 
 def run_list(options: Namespace) -> int:
@@ -106,7 +108,11 @@ def _dump(octets: bytes) -> Iterator[str]:
     """Show octets in lines of sixteen, in hex and as text; equal lines in a row once."""
     lines = [octets[at : at + _OCTETS_A_LINE] for at in range(0, len(octets), _OCTETS_A_LINE)]
     for number, line in enumerate(lines[:_LINES_SHOWN]):
-        yield f"    {number * _OCTETS_A_LINE:04x}  {line.hex(' '):47}  {_text(line)}"
+        before = lines[max(number - 2, 0) : number]
+        if line not in before[-1:]:
+            yield f"    {number * _OCTETS_A_LINE:04x}  {line.hex(' '):47}  {_text(line)}"
+        elif before != [line, line]:
+            yield "    *"
     if len(lines) > _LINES_SHOWN:
         yield f"    …     {len(octets) - _LINES_SHOWN * _OCTETS_A_LINE} octets more"
 
@@ -133,28 +139,31 @@ class _Serving:
     def __init__(self, options: Namespace) -> None:
         self.failed = False
         self._options = options
-        self._rows = SERVERS if options.all else [BY_NAME[name] for name in options.names]
+        names = BY_NAME if options.all else dict.fromkeys(options.names)  # each of them once
+        self._rows = [BY_NAME[name] for name in names]
+        self._places = trio.Semaphore(options.max_clients)
         self._ports: dict[str, int] = {}
 
     async def run(self, say: Say) -> None:
+        allow_descriptors(len(self._rows) + self._options.max_clients + _SPARE_DESCRIPTORS)
         async with AsyncExitStack() as served:
-            try:
-                await self._open(served)
-            except OSError as error:
-                complain(f"cannot serve on {self._options.host}: {error}")
-                self.failed = True
-                return
+            for row in self._rows:
+                await self._open(row, served)
+                if self.failed:
+                    return
             say(json.dumps(self._ports))
             await trio.sleep_forever()
 
-    async def _open(self, served: AsyncExitStack) -> None:
-        options = self._options
-        places = trio.Semaphore(options.max_clients)
-        on_leave = _log if options.verbose else None
-        for number, row in enumerate(self._rows):
-            port = options.port_base + number if options.port_base else 0
-            server = serve(row, options.host, port, places=places, on_leave=on_leave)
+    async def _open(self, row: Server, served: AsyncExitStack) -> None:
+        host, base = self._options.host, self._options.port_base
+        port = base + len(self._ports) if base else 0
+        on_leave = _log if self._options.verbose else None
+        server = serve(row, host, port, places=self._places, on_leave=on_leave)
+        try:
             _, self._ports[row.name] = await served.enter_async_context(server)
+        except (OSError, ValueError) as error:
+            complain(f"cannot serve {row.name} on {host}, port {port or 'any'}: {error}")
+            self.failed = True
 
 
 def _log(visit: Visit) -> None:
