@@ -7,9 +7,10 @@ from typing import Final
 import trio
 
 from probe.budget import Stage
-from probe.catalogue import SERVERS, Server, serve
+from probe.catalogue import SERVERS, Expected, Server, serve
 from probe.cli.colours import paint
-from probe.cli.output import is_colourful
+from probe.cli.descriptors import allow_descriptors
+from probe.cli.output import complain, is_colourful
 from probe.cli.printing import Say, run_printing
 from probe.cli.status import STATUSES
 from probe.prober import DEFAULT_BUDGET, check
@@ -17,25 +18,34 @@ from probe.report import Report
 from probe.verdict import State
 
 _NAME_WIDTH: Final = max(len(server.name) for server in SERVERS)
-_HEAD: Final = f"{'server':{_NAME_WIDTH}}  {'verdict':28}  {'where':14}  seconds"
+_VERDICT_WIDTH: Final = max(len(server.expected.verdict) for server in SERVERS)
+_HEAD: Final = f"{'server':{_NAME_WIDTH}}  {'verdict':{_VERDICT_WIDTH}}  seconds  where it ended"
+
+DESCRIPTORS_NEEDED: Final = 3 * len(SERVERS) + 32
+"""A listener and both ends of a connection for each server, and a few for this process."""
 
 
 def run(options: Namespace) -> int:
     """Serve and probe the catalogue, print a row for each server, return the exit status."""
     demo = _Demo(as_json=options.json)
-    return run_printing(demo.run) or STATUSES[State.CRITICAL if demo.unexpected else State.OK]
+    return run_printing(demo.run) or STATUSES[demo.state]
 
 
 class _Demo:
     """One run of the command."""
 
     def __init__(self, *, as_json: bool) -> None:
-        self.unexpected = 0
+        self.state = State.OK
+        self._unexpected = 0
         self._as_json = as_json
         self._colourful = is_colourful()
         self._slowest_s = 0.0
 
     async def run(self, say: Say) -> None:
+        if not allow_descriptors(DESCRIPTORS_NEEDED):
+            complain(f"the demo needs {DESCRIPTORS_NEEDED} file descriptors: see ulimit -n")
+            self.state = State.UNKNOWN
+            return
         if not self._as_json:
             say(_HEAD)
         async with AsyncExitStack() as served:
@@ -48,20 +58,23 @@ class _Demo:
 
     async def _probe(self, row: Server, address: tuple[str, int], say: Say) -> None:
         report = await check(*address)
-        self.unexpected += not is_as_expected(row, report)
+        if not is_as_expected(row, report):
+            self._unexpected += 1
+            self.state = State.CRITICAL
         self._slowest_s = max(self._slowest_s, report.spent_s)
         say(to_json(row, report) if self._as_json else self._line(row, report))
 
     def _line(self, row: Server, report: Report) -> str:
-        verdict = f"{report.verdict:28}"
+        verdict = f"{report.verdict:{_VERDICT_WIDTH}}"
         verdict = paint(verdict, report.state) if self._colourful else verdict
-        head = f"{row.name:{_NAME_WIDTH}}  {verdict}  {report.where or '-':14}"
-        unexpected = "" if is_as_expected(row, report) else f"  expected {row.expected}"
-        return f"{head}  {_seconds(report)}{unexpected}"
+        line = f"{row.name:{_NAME_WIDTH}}  {verdict}  {report.spent_s:7.3f}  {_where(report)}"
+        if not is_as_expected(row, report):
+            line += f"  expected {_say_expected(row.expected)}"
+        return line.rstrip()
 
     def _summary(self) -> str:
         return (
-            f"{len(SERVERS)} servers, {len(SERVERS) - self.unexpected} verdicts as expected;"
+            f"{len(SERVERS)} servers, {len(SERVERS) - self._unexpected} verdicts as expected;"
             f" the slowest took {self._slowest_s:.3f} s of {DEFAULT_BUDGET[Stage.PROBE]:g} s."
         )
 
@@ -82,6 +95,15 @@ def to_json(row: Server, report: Report) -> str:
     return json.dumps(members | report.to_dict())
 
 
-def _seconds(report: Report) -> str:
-    limit = report.evidence.stage(report.whose)
-    return f"{report.spent_s:6.3f}" + (f" of {limit.limit_s:g}" if limit else "")
+def _where(report: Report) -> str:
+    time = report.evidence.stage(report.whose)
+    if time is None:
+        return report.where or ""
+    whose = "its limit" if report.whose is report.where else f"the limit of {report.whose}"
+    return f"{report.where}, at {whose} of {time.limit_s:g} s"
+
+
+def _say_expected(expected: Expected) -> str:
+    where = f" in {expected.where}" if expected.where else ""
+    findings = f" with {', '.join(expected.findings)}" if expected.findings else ""
+    return f"{expected.verdict}{where}{findings}"
