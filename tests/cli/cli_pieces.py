@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from queue import Queue
@@ -44,6 +44,22 @@ def sshprobe(
         timeout=PATIENCE_S,
         check=False,
     )
+
+
+@contextmanager
+def start(
+    *arguments: str,
+    stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
+    environment: Mapping[str, str] = ENVIRONMENT,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the command; it is gone when the context is left, whatever it was at."""
+    command = (*MODULE, *arguments)
+    with subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 class Servers:
