@@ -613,6 +613,7 @@ async def test_a_connection_over_loopback(addresses: int, listener: socket.socke
         stream = await dial_loopback(listener.getsockname()[1], evidence, addresses)
     assert stream.socket.getpeername() == listener.getsockname()
     assert not stream.socket.getblocking()
+    assert stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert [attempt.outcome for attempt in evidence.attempts] == ["connected"]
     assert evidence.address == HOST
     stream.close()

@@ -171,6 +171,23 @@ async def test_send_all_waits_for_room_as_often_as_needed(pair: Pair) -> None:
     assert received == octets
 
 
+async def test_a_receive_cancelled_when_it_has_taken_octets_returns_them(pair: Pair) -> None:
+    async def cancel(scope: trio.CancelScope) -> None:
+        await trio.lowlevel.checkpoint()
+        scope.cancel()
+
+    for _ in range(16):  # trio runs the two tasks in either order
+        pair.peer.send(b"SSH")
+        received = b""
+        async with trio.open_nursery() as nursery:
+            scope = trio.CancelScope()
+            nursery.start_soon(cancel, scope)
+            await trio.lowlevel.checkpoint()
+            with scope:
+                received = await pair.stream.receive_some()
+        assert received + (pair.stream.receive_nowait() or b"") == b"SSH"
+
+
 # Errors. ------------------------------------------------------------------------------------------
 
 
