@@ -82,7 +82,7 @@ class Cause(StrEnum):
 
 ERRNOS: Final = {
     ECONNREFUSED: Cause.REFUSED,  # RST to our SYN, or ICMP port-unreachable
-    ECONNRESET: Cause.RESET,
+    ECONNRESET: Cause.RESET,  # RST to a connection, never to our SYN
     ECONNABORTED: Cause.RESET,
     EPIPE: Cause.RESET,  # a RST that an earlier call consumed
     ENOTCONN: Cause.RESET,
@@ -183,6 +183,11 @@ def _broken(evidence: Evidence, *causes: Cause) -> bool:
     return evidence.end is End.BROKEN and _cause(errnos) in causes
 
 
+def _was_reset(evidence: Evidence) -> bool:
+    """Whether RST cut a connection, perhaps sooner than we looked whether it was up."""
+    return _broken(evidence, Cause.RESET, Cause.REFUSED) or _unconnected(evidence, Cause.RESET)
+
+
 def _cause(errnos: Sequence[int | None]) -> Cause:
     """Choose the most telling cause; a stream of the caller's that broke without errno was reset.
 
@@ -258,7 +263,7 @@ VERDICTS: Final = (
     VerdictRow(
         Verdict.REFUSED,
         State.CRITICAL,
-        lambda e: _unconnected(e, Cause.REFUSED, Cause.RESET),
+        lambda e: _unconnected(e, Cause.REFUSED),
         "The host is up and nothing listens on this port, or a firewall rejects it:"
         " check that sshd runs and on which port.",
     ),
@@ -345,14 +350,14 @@ VERDICTS: Final = (
     VerdictRow(
         Verdict.RESET_BEFORE_IDENTIFICATION,
         State.CRITICAL,
-        lambda e: _broken(e, Cause.RESET, Cause.REFUSED) and not _identified(e),
+        lambda e: _was_reset(e) and not _identified(e),
         "The connection was accepted and reset without an identification string: sshd"
         " crashed or is full, or a firewall or proxy cut it.",
     ),
     VerdictRow(
         Verdict.RESET_BEFORE_KEXINIT,
         State.CRITICAL,
-        lambda e: _broken(e, Cause.RESET, Cause.REFUSED),
+        _was_reset,
         "The server identified itself and reset the connection before KEXINIT: see its"
         " log, and any firewall or proxy before it.",
     ),
