@@ -69,6 +69,42 @@ class CallError(NamedTuple):
     text: str
 
 
+class TcpInfo(NamedTuple):
+    """What the kernel knew of the connection when the probe ended: Linux, ``TCP_INFO``.
+
+    Fields that an older kernel does not have are ``None``.
+
+    Attributes:
+        state: 1 established, 2 SYN sent, 7 closed: ``include/net/tcp_states.h``.
+        retransmits: How often the oldest unacknowledged segment was sent again.
+        keepalive_probes: Probes sent since the peer last answered.
+        unacked_segments: Sent and not acknowledged.
+        since_sent_ms: Milliseconds since we last sent octets, sending again included.
+        since_ack_ms: Milliseconds since the peer's last acknowledgement.
+        path_mtu_octets: The largest packet that the path is believed to carry.
+        rtt_us: Round trip time, smoothed, in microseconds.
+        total_retransmits: Segments sent again, in all.
+        acked_octets: Octets that the peer acknowledged; its SYN counts as one.
+        unsent_octets: Octets that we gave to the kernel and that are not sent.
+        out_of_order_segments: Segments that came before one that is missing.
+        peer_window_octets: How much more the peer takes.
+    """
+
+    state: int
+    retransmits: int
+    keepalive_probes: int
+    unacked_segments: int
+    since_sent_ms: int
+    since_ack_ms: int
+    path_mtu_octets: int
+    rtt_us: int
+    total_retransmits: int
+    acked_octets: int | None
+    unsent_octets: int | None
+    out_of_order_segments: int | None
+    peer_window_octets: int | None
+
+
 class Evidence:
     """What one probe saw, filled in while it runs.
 
@@ -95,6 +131,8 @@ class Evidence:
         end: How the probe ended.
         errors: Every system call that failed but connect, in order; for connect see attempts.
         internal_error: Our own bug, if that is what ended it.
+        tcp: What the kernel knew at the end; ``None`` where it does not say, and for a stream of
+            the caller's.
         stages: The stages that began.
         where: The innermost stage that ran when the probe ended; ``None`` after success.
         whose: The stage whose deadline expired; ``None`` if none did.
@@ -124,6 +162,7 @@ class Evidence:
         "port",
         "spent_s",
         "stages",
+        "tcp",
         "unread_octets",
         "violation",
         "where",
@@ -153,6 +192,7 @@ class Evidence:
         self.end = End.UNKNOWN
         self.errors: tuple[CallError, ...] = ()
         self.internal_error: str | None = None
+        self.tcp: TcpInfo | None = None
         self.stages: tuple[StageTime, ...] = ()
         self.where: Stage | None = None
         self.whose: Stage | None = None

@@ -6,8 +6,10 @@ from typing import Final, Literal
 
 import trio
 
+from probe import liveness
 from probe.budget import Budget, Stage
 from probe.evidence import End, Evidence
+from probe.net import kernel
 from probe.net.dial import connect, resolve
 from probe.net.driver import Conversation, open_wire
 from probe.net.stages import Ended, Expired, Stages
@@ -59,6 +61,7 @@ async def check(
         try:
             await Conversation(stream, stages, evidence).run()
         finally:
+            kernel.record(stream.socket, evidence)
             stream.close()
 
     return await _conduct(converse, stages, evidence)
@@ -132,4 +135,5 @@ async def _conduct(
         stages.leave(Stage.PROBE)
     evidence.where = stages.ledger.where()
     evidence.stages = stages.ledger.times(stages.ledger.began_at + evidence.spent_s)
+    evidence.findings += tuple(liveness.findings(evidence))
     return Report(evidence)

@@ -26,6 +26,7 @@ violation           null, or the broken rule that ended the handshake, like a fi
 findings            of each deviation: code, section, sentence, detail
 errors              of each failed call but connect: call, errno, text
 last_words          what the server said last that was not SSH, or null
+tcp                 what the kernel knew at the end, or null: the fields of probe.evidence.TcpInfo
 octets              sent, received, first_s, last_s
 ==================  =============================================================================
 """
@@ -34,8 +35,9 @@ from collections.abc import Iterator
 from errno import errorcode
 from typing import Final
 
+from probe import liveness
 from probe.budget import Stage, StageTime
-from probe.evidence import Attempt, CallError, Evidence
+from probe.evidence import Attempt, CallError, End, Evidence
 from probe.ssh.identification import Identification
 from probe.ssh.kexinit import OFFER, KexInit, hassh_server, negotiate
 from probe.ssh.messages import REASONS, Disconnect
@@ -157,6 +159,7 @@ class Report:
             "findings": [_finding(finding) for finding in seen.findings],
             "errors": [_call_error(error) for error in seen.errors],
             "last_words": escape(seen.last_words) or None,
+            "tcp": None if seen.tcp is None else seen.tcp._asdict(),
             "octets": {
                 "sent": seen.octets_sent,
                 "received": seen.octets_received,
@@ -174,6 +177,15 @@ class Report:
 
 def _circumstances(evidence: Evidence) -> Iterator[str]:
     """Say what happened in this probe, the most telling first."""
+    yield from _what_it_said(evidence)
+    yield from _what_failed(evidence)
+    if evidence.tcp is not None and evidence.end is End.DEADLINE:
+        yield liveness.say(evidence.tcp)
+    if evidence.where is not None:
+        yield _say_where(evidence, evidence.where)
+
+
+def _what_it_said(evidence: Evidence) -> Iterator[str]:
     service = other_service(evidence)
     if service is not None:
         yield f"it speaks {service}"
@@ -183,6 +195,9 @@ def _circumstances(evidence: Evidence) -> Iterator[str]:
         yield _say_disconnect(evidence.disconnect)
     if evidence.last_words:
         yield f'it said "{escape(evidence.last_words, 80)}"'
+
+
+def _what_failed(evidence: Evidence) -> Iterator[str]:
     for attempt in evidence.attempts:
         if attempt.errno is not None:
             yield f"connect to {attempt.address}: {_errno(attempt.errno)}"
@@ -190,8 +205,6 @@ def _circumstances(evidence: Evidence) -> Iterator[str]:
         yield f"{error.call}: {escape(error.text) if error.text else _errno(error.errno)}"
     if evidence.internal_error is not None:
         yield escape(evidence.internal_error)
-    if evidence.where is not None:
-        yield _say_where(evidence, evidence.where)
 
 
 def _say_where(evidence: Evidence, where: Stage) -> str:

@@ -26,6 +26,7 @@ from typing import Final, NamedTuple
 
 from probe.budget import Stage
 from probe.evidence import End, Evidence
+from probe.liveness import is_gone, is_shut
 from probe.ssh.rules import Subject
 
 
@@ -50,6 +51,8 @@ class Verdict(StrEnum):
     CONNECT_TIMEOUT = "connect-timeout"
     NOT_SSH = "not-ssh"
     SILENT = "silent"
+    HALF_OPEN = "half-open"
+    SEND_STALLED = "send-stalled"
     IDENTIFICATION_STALLED = "identification-stalled"
     IDENTIFICATION_TRICKLING = "identification-trickling"
     IDENTIFICATION_MALFORMED = "identification-malformed"
@@ -199,8 +202,17 @@ def _cause(errnos: Sequence[int | None]) -> Cause:
 
 
 def _ran_out(evidence: Evidence) -> bool:
-    """Whether a connection was up and time ended it: our deadline, or the kernel's."""
-    return evidence.end is End.DEADLINE or _broken(evidence, Cause.TIMED_OUT)
+    return evidence.end is End.DEADLINE
+
+
+def _is_half_open(evidence: Evidence) -> bool:
+    """Whether nobody is there any more: no answer, or a RST that answered a keepalive probe."""
+    answered_with_reset = evidence.tcp is not None and evidence.tcp.keepalive_probes > 0
+    return (
+        (_ran_out(evidence) and is_gone(evidence.tcp))
+        or _broken(evidence, Cause.TIMED_OUT)
+        or (_broken(evidence, Cause.RESET, Cause.REFUSED) and answered_with_reset)
+    )
 
 
 def _identified(evidence: Evidence) -> bool:
@@ -348,6 +360,34 @@ VERDICTS: Final = (
         " proxy before it.",
     ),
     VerdictRow(
+        Verdict.IDENTIFICATION_TRICKLING,
+        State.CRITICAL,
+        lambda e: _ran_out(e) and not _identified(e) and _trickled(e),
+        "Octets still came when time ran out, and no identification string: a tarpit, or a"
+        " very slow server or link.",
+    ),
+    VerdictRow(
+        Verdict.KEXINIT_TRICKLING,
+        State.CRITICAL,
+        lambda e: _ran_out(e) and _trickled(e),
+        "Octets still came when time ran out, and no whole KEXINIT: a very slow server or"
+        " link, or a hostile one.",
+    ),
+    VerdictRow(
+        Verdict.SEND_STALLED,
+        State.CRITICAL,
+        lambda e: _ran_out(e) and is_shut(e.tcp),
+        "The peer's kernel is alive and takes no more octets: its process does not read, or it"
+        " is a tarpit; look at sshd.",
+    ),
+    VerdictRow(
+        Verdict.HALF_OPEN,
+        State.CRITICAL,
+        _is_half_open,
+        "Nobody is at the other end any more: the host died, rebooted or left the network, or a"
+        " firewall drops the connection; look at the host.",
+    ),
+    VerdictRow(
         Verdict.RESET_BEFORE_IDENTIFICATION,
         State.CRITICAL,
         lambda e: _was_reset(e) and not _identified(e),
@@ -365,15 +405,8 @@ VERDICTS: Final = (
         Verdict.SILENT,
         State.CRITICAL,
         lambda e: _ran_out(e) and e.silent,
-        "TCP is up and not one octet came: sshd is stuck or never accepted, or the peer is"
-        " gone; look at sshd and the load of the host.",
-    ),
-    VerdictRow(
-        Verdict.IDENTIFICATION_TRICKLING,
-        State.CRITICAL,
-        lambda e: _ran_out(e) and not _identified(e) and _trickled(e),
-        "Octets still came when time ran out, and no identification string: a tarpit, or a"
-        " very slow server or link.",
+        "TCP is up and not one octet came: sshd is stuck or never accepted, unless the host is"
+        " gone and too little time or evidence showed it; look at sshd.",
     ),
     VerdictRow(
         Verdict.IDENTIFICATION_STALLED,
@@ -381,13 +414,6 @@ VERDICTS: Final = (
         lambda e: _ran_out(e) and not _identified(e),
         "Octets came, then none, and no identification string: sshd is stuck, or this is"
         " another service.",
-    ),
-    VerdictRow(
-        Verdict.KEXINIT_TRICKLING,
-        State.CRITICAL,
-        lambda e: _ran_out(e) and _trickled(e),
-        "Octets still came when time ran out, and no whole KEXINIT: a very slow server or"
-        " link, or a hostile one.",
     ),
     VerdictRow(
         Verdict.KEXINIT_STALLED,

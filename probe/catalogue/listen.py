@@ -1,5 +1,6 @@
 """Serves rows of the catalogue on TCP ports."""
 
+import ctypes
 import itertools
 import select
 import socket
@@ -12,7 +13,7 @@ from typing import Final, NamedTuple
 
 import trio
 
-from probe.catalogue.moves import NeverAccept
+from probe.catalogue.moves import NeverAccept, ShrinkWindow
 from probe.catalogue.play import play
 from probe.catalogue.row import Server
 from probe.catalogue.servers import BY_NAME
@@ -27,6 +28,13 @@ MAX_CLIENTS: Final = 256
 STALLED_AFTER_FIN_S: Final = 60.0
 """How long a client that has sent FIN may go on waiting for ours, which a row that stalls never
 sends: longer than a test of any client waits, and short enough to have its place back."""
+
+
+_SO_ATTACH_FILTER: Final = 26
+"""asm-generic/socket.h: Python's socket module does not name it."""
+
+_BPF_RETURN: Final = 0x06
+"""linux/bpf_common.h: BPF_RET | BPF_K."""
 
 
 class Visit(NamedTuple):
@@ -75,6 +83,8 @@ async def serve(
     row = BY_NAME[server] if isinstance(server, str) else server
     _require_address(host, port)
     [listener] = await trio.open_tcp_listeners(port, host=host)
+    if isinstance(row.moves[0], ShrinkWindow):
+        listener.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     bounded = _Listener(listener, places or trio.Semaphore(MAX_CLIENTS))
     async with bounded, trio.open_nursery() as nursery:
         if not isinstance(row.moves[0], NeverAccept):
@@ -130,7 +140,8 @@ class _Server:
         try:
             async with stream:
                 abort, stall = partial(_abort, stream), partial(_stall, stream)
-                octets = await play(next(self._turns), stream, abort, stall)
+                vanish = partial(_vanish, stream)
+                octets = await play(next(self._turns), stream, abort, stall, vanish)
         finally:
             self._places.release()
         if self._on_leave is not None:
@@ -148,6 +159,13 @@ def _peer(stream: trio.SocketStream) -> str:
 async def _abort(stream: trio.SocketStream) -> None:
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
     await stream.aclose()
+
+
+def _vanish(stream: trio.SocketStream) -> None:
+    """Attach a classic BPF program of one instruction: keep no octet of any segment."""
+    instruction = ctypes.create_string_buffer(pack("HBBI", _BPF_RETURN, 0, 0, 0))
+    program = pack("HL", 1, ctypes.addressof(instruction))
+    stream.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 async def _stall(stream: trio.SocketStream) -> None:

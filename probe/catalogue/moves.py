@@ -47,6 +47,19 @@ class Stall:
 
 
 @dataclass(frozen=True, slots=True)
+class Vanish:
+    """From now on neither send nor acknowledge anything, as a host that lost its power. Linux.
+
+    A socket filter drops every further segment of the client's before it reaches TCP.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ShrinkWindow:
+    """Take as few octets as the kernel lets a listener ask for. The first move of its row."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turns:
     """Play another part for each client in turn, and begin anew after the last part.
 
@@ -100,5 +113,7 @@ Move = (
     | Hold
     | Stall
     | NeverAccept
+    | Vanish
+    | ShrinkWindow
     | Turns
 )

@@ -17,12 +17,17 @@ from probe.catalogue.moves import (
     ReadPacket,
     Repeat,
     Send,
+    ShrinkWindow,
     Stall,
+    Vanish,
     Wait,
 )
 
 Aborter = Callable[[], Awaitable[None]]
 """Ends the connection with RST."""
+
+Vanisher = Callable[[], None]
+"""Makes the transport drop whatever the client sends."""
 
 Staller = Callable[[], Awaitable[None]]
 """Does nothing with the connection, and returns once the client is past noticing."""
@@ -33,6 +38,7 @@ async def play(
     stream: trio.abc.HalfCloseableStream,
     abort: Aborter,
     stall: Staller = trio.sleep_forever,
+    vanish: Vanisher = lambda: None,
 ) -> int:
     """Play ``moves`` over ``stream``, and return at their end or when the client leaves.
 
@@ -44,11 +50,12 @@ async def play(
         abort: Ends the connection with RST.
         stall: Does nothing. A stream cannot say whether the client left unless it is read, so
             this is for whoever knows the transport; without it, a stall has no end.
+        vanish: Makes the transport drop whatever the client sends; without it nothing is lost.
 
     Returns:
         How many octets of the client's were read.
     """
-    player = _Player(stream, abort, stall)
+    player = _Player(stream, abort, stall, vanish)
     try:
         for move in moves:
             await player.make(move)
@@ -65,10 +72,12 @@ class _Player:
         stream: trio.abc.HalfCloseableStream,
         abort: Aborter,
         stall: Staller,
+        vanish: Vanisher,
     ) -> None:
         self._stream = stream
         self._abort = abort
         self._stall = stall
+        self._vanish = vanish
         self._unread = b""
         self.octets_read = 0
 
@@ -116,6 +125,12 @@ class _Player:
     async def stall(self, _: Stall | NeverAccept) -> None:
         await self._stall()
 
+    async def vanish(self, _: Vanish) -> None:
+        self._vanish()
+
+    async def shrink_window(self, _: ShrinkWindow) -> None:
+        """The listener did it: a window that was offered is not taken back."""
+
     async def _read(self, count: int) -> bytes:
         while len(self._unread) < count:
             await self._receive()
@@ -142,5 +157,7 @@ MOVES: Final[dict[type[Move], Callable[[_Player, Any], Awaitable[None]]]] = {
     Hold: _Player.hold,
     Stall: _Player.stall,
     NeverAccept: _Player.stall,
+    Vanish: _Player.vanish,
+    ShrinkWindow: _Player.shrink_window,
 }
 """Who makes which move. ``Turns`` is not here: it is played a part a client, each by a player."""

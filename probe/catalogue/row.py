@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from probe.catalogue.moves import Move, Turns
+from probe.catalogue.moves import Move, ShrinkWindow, Turns, Vanish
 from probe.catalogue.naive import Bite
 
 
@@ -69,6 +69,11 @@ class Server:
         """What it does for each client in turn; most servers do the same for all."""
         first = self.moves[0]
         return first.parts if isinstance(first, Turns) else (self.moves,)
+
+    @property
+    def needs_kernel(self) -> bool:
+        """Whether it shows its fault only over TCP on Linux, and in real time."""
+        return any(isinstance(move, Vanish | ShrinkWindow) for move in self.turns[0])
 
     @property
     def is_lawful(self) -> bool:

@@ -9,6 +9,7 @@ import trio
 
 from probe.budget import Stage
 from probe.evidence import Attempt, End, Evidence
+from probe.net.kernel import begin_keepalive
 from probe.net.stages import Ended, Stages, open_nursery, wait_at_most
 from probe.net.tcp import TcpStream
 
@@ -202,6 +203,7 @@ async def _connect(
     """Connect, and return the errno: 0 if connected. A checkpoint."""
     sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    begin_keepalive(sock)
     failed = sock.connect_ex(address)
     if failed == errno.EINPROGRESS:
         await trio.lowlevel.wait_writable(sock)

@@ -20,6 +20,7 @@ class Subject(StrEnum):
     MESSAGE = "message"
     KEXINIT = "kexinit"
     FLOOD = "flood"
+    TCP = "tcp"
 
 
 class Rule(NamedTuple):

@@ -1,5 +1,6 @@
 """Every row of the catalogue gives its verdict, its place and its time, to the exact instant."""
 
+import sys
 from collections import defaultdict
 
 import pytest
@@ -15,9 +16,16 @@ from probe.catalogue.play import play
 from probe.catalogue.servers import NOT_SERVED
 
 every_server = pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
+in_virtual_time = pytest.mark.parametrize(
+    "server",
+    [server for server in SERVERS if not server.needs_kernel],
+    ids=lambda server: server.name,
+)
 
 WITHOUT_RST = [
-    server for server in SERVERS if not any(isinstance(move, Abort) for move in server.turns[0])
+    server
+    for server in SERVERS
+    if not server.needs_kernel and not any(isinstance(move, Abort) for move in server.turns[0])
 ]
 
 
@@ -30,10 +38,30 @@ def assert_expected(report: probe.Report, server: Server) -> None:
     assert [finding.rule.code for finding in report.findings] == list(expected.findings)
 
 
-@every_server
+@in_virtual_time
 async def test_over_loopback_tcp(server: Server, autojump_clock: MockClock) -> None:
     async with serve(server) as (host, port):
         assert_expected(await probe.check(host, port), server)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: TCP_INFO and socket filters")
+async def test_what_only_the_kernel_can_tell() -> None:
+    """In real time, all side by side: the kernel's timers know no virtual clock."""
+    wrong: list[str] = []
+
+    async def probe_one(server: Server) -> None:
+        async with serve(server) as (host, port):
+            report = await probe.check(host, port)
+        expected = server.expected
+        seen = (report.verdict, report.where, report.whose, report.findings)
+        if seen != (expected.verdict, expected.where, expected.whose, ()):
+            wrong.append(f"{server.name}: {report.line()} {report.evidence.tcp}")
+
+    async with trio.open_nursery() as nursery:
+        for server in SERVERS:
+            if server.needs_kernel:
+                nursery.start_soon(probe_one, server)
+    assert not wrong
 
 
 @pytest.mark.parametrize("server", WITHOUT_RST, ids=lambda server: server.name)
