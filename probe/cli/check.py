@@ -41,8 +41,8 @@ class _Checks:
                 probes.start_soon(self._probe, target, say)
 
     async def _probe(self, target: Target, say: Say) -> None:
-        await trio.sleep_until(self._pace.reserve(target, trio.current_time()))
-        async with self._limiter:
+        async with self._limiter:  # first: who waits for a place after its turn loses the turn
+            await trio.sleep_until(self._pace.reserve(target, trio.current_time()))
             options = self._options
             report = await check(*target, budget=options.budget, ip_version=options.ip_version)
         self.states.append(report.state)

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import permutations
 
 import pytest
@@ -266,18 +267,37 @@ class Visits:
             async for _ in stream:
                 pass
 
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[str]:
+        [listener] = await trio.open_tcp_listeners(0, host=HOST)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, self.serve_client, [listener])
+            yield f"{HOST}:{listener.socket.getsockname()[1]}"
+            nursery.cancel_scope.cancel()
+
 
 async def test_seventeen_probes_of_one_server(autojump_clock: MockClock) -> None:
     """FIELD-NOTES 6.3: OpenSSH bans a source that is 15 s of penalties ahead."""
     visits, lines = Visits(), list[str]()
-    [listener] = await trio.open_tcp_listeners(0, host=HOST)
-    target = f"{HOST}:{listener.socket.getsockname()[1]}"
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.serve_listeners, visits.serve_client, [listener])
+    async with visits.serve() as target:
         await _Checks(parse(["check", *[target] * 17])).run(lines.append)
-        nursery.cancel_scope.cancel()
     assert visits.at == pytest.approx([0.0] * 15 + [1.0, 2.0])
     assert len(lines) == 17
+
+
+async def test_probes_that_waited_for_a_place_do_not_begin_all_at_once(
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The burst of 15 is counted when probes begin, not when they would have liked to."""
+    monkeypatch.setattr(probe.cli.check, "IN_FLIGHT", 1)
+    visits, lines = Visits(), list[str]()
+    async with serve(SILENT) as (host, port), visits.serve() as target:
+        targets = [f"{host}:{port}", *[target] * 35]
+        await _Checks(parse(["check", "--limit", "60", *targets])).run(lines.append)
+    assert len(lines) == 36
+    pairs = zip(visits.at, visits.at[15:], strict=False)
+    assert min(last - first for first, last in pairs) == pytest.approx(1.0)
 
 
 async def test_other_servers_need_not_wait(autojump_clock: MockClock) -> None:
@@ -296,7 +316,7 @@ async def test_targets_beyond_what_is_probed_at_once_wait_their_turn(
     lines = list[str]()
     async with AsyncExitStack() as stack:
         addresses = [await stack.enter_async_context(serve(SILENT)) for _ in range(14)]
-        targets = [f"{host}:{port}" for host, port in addresses for _ in range(BURST)]
+        targets = [f"{host}:{port}" for host, port in addresses] * BURST
         await _Checks(parse(["check", *targets])).run(lines.append)
     assert IN_FLIGHT < len(lines) == len(targets) < 2 * IN_FLIGHT
     assert trio.current_time() == pytest.approx(4.0 + 4.0)
