@@ -5,7 +5,7 @@ import errno
 from hypothesis import strategies as st
 
 from probe.budget import STAGES, Stage, StageTime
-from probe.evidence import Attempt, CallError, End, Evidence
+from probe.evidence import Attempt, CallError, End, Evidence, TcpInfo
 from probe.ssh import rules
 from probe.ssh.identification import Identification
 from probe.ssh.kexinit import Algorithms, KexInit
@@ -87,6 +87,32 @@ def ran(stage: Stage, began_s: float, spent_s: float) -> StageTime:
     return StageTime(stage, began_s, spent_s, LIMITS_S[stage], completed=False)
 
 
+def tcp(
+    *,
+    unacked: int = 0,
+    retransmits: int = 0,
+    probes: int = 0,
+    window: int = 65536,
+    unsent: int = 0,
+) -> TcpInfo:
+    """What the kernel knows of a connection on which nothing came for three seconds."""
+    return TcpInfo(
+        state=1,
+        retransmits=retransmits,
+        keepalive_probes=probes,
+        unacked_segments=unacked,
+        since_sent_ms=3000,
+        since_ack_ms=950,
+        path_mtu_octets=1500,
+        rtt_us=300,
+        total_retransmits=retransmits,
+        acked_octets=23,
+        unsent_octets=unsent,
+        out_of_order_segments=0,
+        peer_window_octets=window,
+    )
+
+
 # How a probe ends: attributes of its evidence.
 
 FIN: dict[str, object] = {"end": End.EOF}
@@ -166,7 +192,7 @@ _kexinits = st.builds(
 )
 _disconnects = st.builds(Disconnect, st.none() | st.integers(0, 0xFFFFFFFF), _octets)
 _findings = st.builds(Finding, st.sampled_from(rules.FINDINGS), _text | _octets)
-_calls = st.sampled_from(["getaddrinfo", "send", "recv"])
+_calls = st.sampled_from(["getaddrinfo", "send", "recv", "SO_ERROR"])
 _errors = st.builds(CallError, _calls, st.none() | _errnos, _text)
 _attempts = st.builds(
     Attempt,
@@ -175,6 +201,16 @@ _attempts = st.builds(
     _seconds,
     st.sampled_from(["connected", "failed", "abandoned"]),
     st.none() | _errnos,
+)
+
+
+_tcp = st.none() | st.builds(
+    tcp,
+    unacked=st.integers(0, 2),
+    retransmits=st.integers(0, 3),
+    probes=st.integers(0, 4),
+    window=st.sampled_from([0, 65536]),
+    unsent=st.sampled_from([0, 370]),
 )
 
 
@@ -211,6 +247,7 @@ arbitrary = st.fixed_dictionaries(
         "end": st.sampled_from(End),
         "errors": _several(_errors),
         "internal_error": st.none() | _text,
+        "tcp": _tcp,
         "stages": _several(st.builds(ran, st.sampled_from(Stage), _seconds, _seconds)),
         "where": _stages,
         "whose": _stages,
@@ -283,6 +320,7 @@ def _around(stage: Stage | None) -> list[Stage]:
 def _converse(draw: st.DrawFn, made: Evidence, stage: Stage) -> None:
     """Let the peer say something in the stages that are about that, and end as it must."""
     made.address = "192.0.2.1"
+    made.tcp = draw(_tcp)
     made.findings = tuple(draw(st.lists(_findings, max_size=2)))
     if stage is not Stage.FIRST_OCTET:
         made.add_octets(draw(_octets.filter(bool)), draw(st.floats(0, made.spent_s)))

@@ -19,7 +19,9 @@ from evidence_pieces import (
     failed,
     heard,
     identified,
+    ran,
     ran_out,
+    tcp,
     unconnected,
     violated,
 )
@@ -45,6 +47,7 @@ from probe.verdict import (
 
 RST = broken(errno.ECONNRESET)
 KERNEL_GAVE_UP = broken(errno.ETIMEDOUT)
+SILENT = ran_out(Stage.FIRST_OCTET)
 
 ENDS_BEFORE_IDENTIFICATION: dict[str, dict[str, object]] = {
     "FIN": FIN,
@@ -94,6 +97,11 @@ CASES = {
     "N08 and identification may take less than the first octet": Case(
         "silent",
         evidence(**ran_out(Stage.IDENTIFICATION, Stage.FIRST_OCTET)),
+    ),
+    "N09 vanished": Case("half-open", evidence(tcp=tcp(probes=3), **SILENT)),
+    "N10 a window that stays shut": Case(
+        "send-stalled",
+        evidence(tcp=tcp(window=0, unsent=370), **SILENT),
     ),
     "N06 FIN at once": Case("closed-before-identification", evidence(**FIN)),
     "N07 RST at once": Case("reset-before-identification", evidence(**RST)),
@@ -209,6 +217,11 @@ def test_each_misbehaviour_has_its_verdict(verdict: str, seen: Evidence) -> None
     assert judge(seen) == verdict
 
 
+# Law 6: one probe, exactly one verdict, and none that no evidence leads to.
+def test_every_verdict_is_concluded_from_something() -> None:
+    assert {judge(case.seen) for case in CASES.values()} == set(Verdict)
+
+
 def test_every_verdict_has_exactly_one_row() -> None:
     assert sorted(row.verdict for row in VERDICTS) == sorted(Verdict)
     assert {verdict: row.verdict for verdict, row in ROWS.items()} == {
@@ -236,6 +249,7 @@ class Meaning(NamedTuple):
 
 REFUSED = Meaning("refused", "reset-before-identification", "reset-before-kexinit")
 RESET = REFUSED._replace(dialling="reset-before-identification")
+TIMED_OUT = Meaning("connect-timeout", "half-open", "half-open")
 UNREACHABLE = Meaning("unreachable", "unreachable", "unreachable")
 LOCAL = Meaning("local-error", "local-error", "local-error")
 
@@ -252,6 +266,7 @@ MEANINGS = {
     "ENETDOWN": UNREACHABLE,
     "ENETRESET": UNREACHABLE,
     "ENOPROTOOPT": UNREACHABLE,
+    "ETIMEDOUT": TIMED_OUT,
     "EMFILE": LOCAL,
     "ENFILE": LOCAL,
     "EADDRNOTAVAIL": LOCAL,
@@ -273,7 +288,7 @@ def test_each_errno_has_its_meaning(name: str, meaning: Meaning) -> None:
 
 def test_every_errno_of_the_table_is_tried() -> None:
     local = {name for name, meaning in MEANINGS.items() if meaning is LOCAL}
-    assert {errno.errorcode[code] for code in ERRNOS} - {"ETIMEDOUT"} == MEANINGS.keys() - local
+    assert {errno.errorcode[code] for code in ERRNOS} == MEANINGS.keys() - local
 
 
 # A refusal tells most: it proves that the host lives. Trouble of our own tells nothing.
@@ -307,8 +322,72 @@ def test_a_dial_that_failed_without_an_errno_is_trouble_of_our_own() -> None:
 
 # FIELD-NOTES 8: RST, then send fails, then recv fails or gives nothing.
 def test_an_error_of_send_is_kept_when_recv_says_another() -> None:
-    errors = failed(errno.EPIPE, "send") + failed(errno.EHOSTUNREACH)
+    errors = failed(errno.EPIPE, "send") + failed(errno.ETIMEDOUT)
     assert judge(evidence(end=End.BROKEN, errors=errors)) is Verdict.RESET_BEFORE_IDENTIFICATION
+
+
+# What the kernel knows: the table and the rules of FIELD-NOTES 8. ---------------------------------
+
+KNOWN = {
+    "silent, and alive": Case("silent", evidence(tcp=tcp(), **SILENT)),
+    "vanished before it had our identification string": Case(
+        "half-open",
+        evidence(tcp=tcp(unacked=1, retransmits=3), **SILENT),
+    ),
+    "its link went down before it had that, so that nothing was sent again": Case(
+        "half-open",
+        evidence(tcp=tcp(unacked=1, retransmits=3)._replace(total_retransmits=0), **SILENT),
+    ),
+    "too early to call it gone": Case(
+        "silent", evidence(tcp=tcp(unacked=1, retransmits=1), **SILENT)
+    ),
+    "vanished after it had that": Case("half-open", evidence(tcp=tcp(probes=3), **SILENT)),
+    "too few probes to call it gone": Case("silent", evidence(tcp=tcp(probes=2), **SILENT)),
+    "it takes some octets and no more": Case(
+        "send-stalled",
+        identified(tcp=tcp(window=0, unsent=370), **ran_out(Stage.KEXINIT)),
+    ),
+    "its window is shut for a moment": Case(
+        "kexinit-stalled",
+        identified(tcp=tcp(window=0), **ran_out(Stage.KEXINIT)),
+    ),
+    "vanished before it had our KEXINIT": Case(
+        "half-open",
+        identified(tcp=tcp(unacked=1, retransmits=3), **ran_out(Stage.KEXINIT)),
+    ),
+    "vanished after an octet": Case(
+        "half-open",
+        heard(b"S", tcp=tcp(probes=4), **ran_out(Stage.IDENTIFICATION)),
+    ),
+    "its octets are lost on the way": Case(
+        "kexinit-stalled",
+        identified(tcp=tcp(), **ran_out(Stage.KEXINIT)),
+    ),
+    "it trickled, then vanished": Case(
+        "kexinit-trickling",
+        identified(tcp=tcp(probes=3), last_octet_s=4.9, **ran_out(Stage.KEXINIT)),
+    ),
+    "its socket is gone: RST answers a keepalive probe": Case(
+        "half-open",
+        evidence(tcp=tcp(probes=1), **RST),
+    ),
+    "it rebooted: RST answers the third": Case("half-open", identified(tcp=tcp(probes=3), **RST)),
+    "a live process aborts": Case("reset-before-identification", evidence(tcp=tcp(), **RST)),
+    "a live process aborts later": Case("reset-before-kexinit", identified(tcp=tcp(), **RST)),
+    "a live process ends, whatever was not acknowledged": Case(
+        "closed-before-kexinit",
+        identified(tcp=tcp(unacked=1, retransmits=3), **FIN),
+    ),
+    "all time was spent, though the peer is gone": Case(
+        "budget-exhausted",
+        identified(tcp=tcp(probes=3), **ran_out(Stage.PROBE, Stage.KEXINIT)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("verdict", "seen"), KNOWN.values(), ids=KNOWN)
+def test_what_the_kernel_knows_counts_as_far_as_it_goes(verdict: str, seen: Evidence) -> None:
+    assert judge(seen) == verdict
 
 
 # Throttled (FIELD-NOTES 6.1). --------------------------------------------------------------------
@@ -489,6 +568,19 @@ def test_an_identification_string_stalls_or_trickles(last_octet_s: float, manner
 def test_kexinit_stalls_or_trickles(last_octet_s: float, manner: str) -> None:
     seen = identified(last_octet_s=last_octet_s, **ran_out(Stage.KEXINIT, began_s=1.0))
     assert judge(seen) == f"kexinit-{manner}"
+
+
+# The third is one of the time that the stage had; a prober that stalled gave it more.
+@pytest.mark.parametrize(("last_octet_s", "manner"), [(66.9, "stalled"), (67.1, "trickling")])
+def test_a_stage_that_went_on_too_long_stalls_or_trickles(last_octet_s: float, manner: str) -> None:
+    end = ran_out(Stage.KEXINIT) | {"stages": (ran(Stage.KEXINIT, 1.0, 99.0),)}
+    assert judge(identified(last_octet_s=last_octet_s, **end)) == f"kexinit-{manner}"
+
+
+# A stage that no evidence tells of cannot be called trickling.
+def test_octets_without_a_stage_stall() -> None:
+    seen = identified(last_octet_s=4.9, end=End.DEADLINE)
+    assert judge(seen) is Verdict.KEXINIT_STALLED
 
 
 # Every rule that ends a handshake. ---------------------------------------------------------------
