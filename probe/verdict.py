@@ -110,8 +110,9 @@ THROTTLED_TEXTS: Final = (
 SIGNATURES: Final = (
     ("HTTP", re.compile(rb"HTTP/\d|<(?:!doctype|html)", re.IGNORECASE)),
     ("TLS", re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")),
-    ("FTP", re.compile(rb"220[ -][^\n]*ftp", re.IGNORECASE)),
-    ("SMTP", re.compile(rb"(?:220|421|554)[ -]")),
+    ("SMTP", re.compile(rb"(?:220|421)[ -][^\n]*smtp|554[ -]", re.IGNORECASE)),
+    ("FTP", re.compile(rb"(?:220|421)[ -][^\n]*(?:ftp|filezilla)", re.IGNORECASE)),
+    ("FTP or SMTP", re.compile(rb"(?:220|421)[ -]")),
     ("POP3", re.compile(rb"\+OK|-ERR [^u]")),
     ("IMAP", re.compile(rb"\* (?:OK|BYE|PREAUTH)\b")),
     ("Redis", re.compile(rb"-(?:ERR unknown command|DENIED|NOAUTH)")),
