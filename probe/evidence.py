@@ -231,9 +231,10 @@ class Evidence:
 
     @property
     def last_words(self) -> bytes:
-        """What the server said last that was neither its identification string nor a packet."""
-        if self.unread_octets:
+        """What the server said last that was neither its identification string nor a packet.
+
+        Lines of white space say nothing.
+        """
+        if self.unread_octets or self.identification is not None:
             return self.unread_octets
-        if self.identification is None and self.lines_before:
-            return self.lines_before[-1]
-        return b""
+        return next((line for line in reversed(self.lines_before) if line.strip()), b"")

@@ -93,6 +93,8 @@ def test_the_first_lines_are_kept_and_the_last(count: int) -> None:
 SAID = {
     "nothing": (None, (), b"", b""),
     "a line": (None, (b"Welcome", b"Not allowed"), b"", b"Not allowed"),
+    "a line, then empty ones": (None, (b"Not allowed", b"", b" \t"), b"", b"Not allowed"),
+    "empty lines": (None, (b"", b" "), b"", b""),
     "a line without end": (None, (), b"Not allowed", b"Not allowed"),
     "a line and one without end": (None, (b"Welcome",), b"Not all", b"Not all"),
     "an identification string": (OPENSSH, (), b"", b""),
