@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Sequence
 
+from probe.cli.status import FAILED, INTERRUPTED
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``sshprobe``, and return its exit status.
@@ -10,12 +12,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Without the program's name; those of the process if ``None``.
     """
-    from probe.cli.arguments import parse  # noqa: PLC0415 - so that Ctrl-C finds the except below
-    from probe.cli.status import INTERRUPTED  # noqa: PLC0415 - likewise
-
     try:
+        from probe.cli.arguments import parse  # noqa: PLC0415 - so that Ctrl-C finds the except
+
         options = parse(sys.argv[1:] if arguments is None else arguments)
         status: int = options.run(options)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, it says nothing of any server
+        sys.excepthook(type(error), error, error.__traceback__)
+        return FAILED
     return status

@@ -17,6 +17,9 @@ STATUSES: Final = {
 USAGE: Final = 3
 """The command line made no sense: nothing is known of any server."""
 
+FAILED: Final = STATUSES[State.UNKNOWN]
+"""The command itself failed. Python's own status for that, 1, would say throttled."""
+
 SIGNALLED: Final = 128
 """Ended by a signal: this plus its number, as a shell says it."""
 

@@ -143,6 +143,17 @@ def test_a_fault_of_this_machine_is_unknown(
     assert done.returncode == status
 
 
+@only_linux
+def test_a_command_that_cannot_even_begin_is_unknown(servers: Servers) -> None:
+    """Law 8: Python's own status for a traceback is 1, and would say that the server throttles."""
+    command = (sys.executable, "-c", WITHOUT_DESCRIPTORS, "-3")
+    done = sshprobe(servers.start(GOOD), command=command)
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.startswith("Traceback ")
+    assert "Too many open files" in done.stderr
+
+
 # Many targets. -----------------------------------------------------------------------------------
 
 
