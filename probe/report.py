@@ -5,7 +5,8 @@ meaning. Text of a peer is escaped by ``probe.text.escape`` and capped.
 
 ==================  =============================================================================
 schema              ``"sshprobe-report-1"``
-target              ``"host:port"``; host and port apart are ``host`` and ``port``
+target              ``"host:port"``, or ``"stream"`` for a stream of the caller's
+host, port          its parts; ``""`` and 0 for a stream
 verdict, state      the answer, and what a monitor shows: ok, warning, unknown, critical
 sentence            what the verdict means, and where to look next
 where               innermost stage that ran when the probe ended; null after success
@@ -221,8 +222,9 @@ def _say_finding(finding: Finding) -> str:
 
 
 def _say_disconnect(disconnect: Disconnect) -> str:
-    reason = _reason(disconnect) or "no reason"
-    return f'DISCONNECT {disconnect.reason_code} ({reason}): "{escape(disconnect.description, 80)}"'
+    code = disconnect.reason_code
+    reason = "without a reason" if code is None else f"{code} ({_reason(disconnect)})"
+    return f'DISCONNECT {reason}: "{escape(disconnect.description, 80)}"'
 
 
 def _aside(findings: tuple[Finding, ...]) -> str:
