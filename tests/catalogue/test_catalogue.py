@@ -44,6 +44,7 @@ async def test_over_loopback_tcp(server: Server, autojump_clock: MockClock) -> N
         assert_expected(await probe.check(host, port), server)
 
 
+@pytest.mark.real_time
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: TCP_INFO and socket filters")
 async def test_what_only_the_kernel_can_tell() -> None:
     """In real time, all side by side: the kernel's timers know no virtual clock."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import trio
 
 import probe.prober
-from probe import budget, evidence, report, text, verdict
+from probe import budget, evidence, liveness, report, text, verdict
 from probe.net import dial, driver, pace, stages, tcp
 from probe.ssh import handshake, kexinit, limits, rules
 
@@ -32,35 +32,55 @@ class Mutant(NamedTuple):
     unkillable: str = ""
 
 
+PROTOCOL = (
+    "tests/ssh/test_ssh_kexinit.py",
+    "tests/catalogue/test_catalogue.py",
+    "tests/ssh/test_ssh_handshake.py",
+    "tests/ssh/test_ssh_behaviours.py",
+    "tests/ssh/test_ssh_limits.py",
+)
+
 TESTS = {
-    "limits": ("tests/catalogue/test_catalogue.py", "tests/ssh"),
-    "rules": ("tests/catalogue/test_catalogue.py", "tests/ssh"),
-    "transitions": ("tests/catalogue/test_catalogue.py", "tests/ssh"),
-    "stages": ("tests/catalogue/test_catalogue.py", "tests/net", "tests/test_prober.py"),
-    "verdicts": (
+    "limits": PROTOCOL,
+    "rules": PROTOCOL,
+    "transitions": PROTOCOL,
+    "stages": (
+        "tests/net/test_net_stages.py",
         "tests/catalogue/test_catalogue.py",
+        "tests/test_prober.py",
+        "tests/net",
+    ),
+    "verdicts": (
         "tests/test_verdict.py",
+        "tests/catalogue/test_catalogue.py",
         "tests/test_prober.py",
     ),
+    "liveness": ("tests/kernel/test_kernel_rules.py", "tests/test_verdict.py"),
     "evidence": ("tests/test_evidence.py", "tests/test_verdict.py", "tests/net"),
     "faces": ("tests/test_text.py", "tests/test_report.py"),
     "conduct": (
-        "tests/catalogue/test_catalogue.py",
         "tests/net",
         "tests/test_prober.py",
-        "tests/proof",
-        "tests/test_real_servers.py",
+        "tests/catalogue/test_catalogue.py",
+        "tests/proof/test_proof_faults.py",
     ),
 }
+"""The fastest killers first."""
+
+
+CONTROL = "(nothing is changed)"
 
 
 def mutants() -> Iterator[Mutant]:
-    """Every mutant, table by table."""
+    """A control for each table, which must survive, and every mutant, table by table."""
+    for table in TESTS:
+        yield Mutant(table, CONTROL, do_nothing)
     yield from of_limits()
     yield from of_rules()
     yield from of_transitions()
     yield from of_stages()
     yield from of_verdicts()
+    yield from of_liveness()
     yield from of_evidence()
     yield from of_conduct()
 
@@ -202,6 +222,23 @@ def restate(row: verdict.VerdictRow) -> None:
     states = list(verdict.State)
     other = states[(states.index(row.state) + 1) % len(states)]
     replace(verdict, "ROWS", verdict.ROWS | {row.verdict: row._replace(state=other)})
+
+
+def of_liveness() -> Iterator[Mutant]:
+    """Each row of the rules on the kernel's evidence is gone, each threshold another."""
+    for number, row in enumerate(liveness.LIVENESS[:-1], 1):
+        change = partial(take_away, liveness, "LIVENESS", row)
+        yield Mutant("liveness", f"no row {number} of LIVENESS", change)
+    for name in ("GONE_RETRANSMITS", "GONE_PROBES"):
+        figure = getattr(liveness, name)
+        for other in (figure - 1, figure + 1):
+            change = partial(replace, liveness, name, other)
+            yield Mutant("liveness", f"{name} = {other}", change)
+    change = partial(replace, liveness, "ACK_DELAY_MS", 0)
+    yield Mutant("liveness", "ACK_DELAY_MS = 0", change)
+    for name in ("is_gone", "is_shut"):
+        change = partial(replace, liveness, name, lambda _: False)
+        yield Mutant("liveness", f"{name} says no", change)
 
 
 def of_evidence() -> Iterator[Mutant]:

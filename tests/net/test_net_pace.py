@@ -50,6 +50,7 @@ def forgiven(begun: list[float], interval_s: float, burst: int) -> float:
     )
 
 
+@pytest.mark.compares_tables
 def test_the_figures_are_those_of_openssh() -> None:
     assert (INTERVAL_S, BURST) == (1.0, 15)
 
