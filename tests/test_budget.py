@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -77,6 +77,7 @@ def test_a_budget_of_thirty_seconds_triples_every_stage() -> None:
     assert [budget[stage] for stage in Stage] == [30, 6, 12, 15, 12, 15]
 
 
+@settings(deadline=None)
 @given(limits_s)
 def test_stages_scale_with_the_limit_of_the_probe(limit_s: float) -> None:
     budget = Budget(limit_s)
@@ -86,6 +87,7 @@ def test_stages_scale_with_the_limit_of_the_probe(limit_s: float) -> None:
 
 
 # What is set by hand is not scaled, and does not scale the rest.
+@settings(deadline=None)
 @given(limits_s, st.dictionaries(st.sampled_from([row.stage for row in INNER]), limits_s))
 def test_a_limit_set_by_hand_stays(limit_s: float, by_hand: dict[str, float]) -> None:
     budget = budget_from_rows(limit_s, by_hand)
@@ -134,6 +136,7 @@ def budgets(draw: st.DrawFn) -> Budget:
     return Budget(**given_s)
 
 
+@settings(deadline=None)
 @given(budgets())
 def test_a_budget_survives_repr_pickle_and_copy(budget: Budget) -> None:
     copies = [eval(repr(budget)), copy.copy(budget), copy.deepcopy(budget)]  # noqa: S307 - our own
@@ -261,6 +264,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedger = LedgerMachine.TestCase
+TestLedger.settings = settings(deadline=None)
 
 
 def test_a_ledger_without_stages_is_empty() -> None:

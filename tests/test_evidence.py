@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.budget import Stage, StageTime
@@ -46,6 +46,7 @@ def test_a_stream_of_the_caller_s_has_no_host_and_no_port() -> None:
 # Octets. -----------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=400), min_size=1, max_size=8))
 def test_all_octets_are_counted_and_the_first_512_are_kept(reads: list[bytes]) -> None:
     evidence = Evidence()

@@ -24,7 +24,7 @@ from evidence_pieces import (
     unconnected,
     violated,
 )
-from hypothesis import given
+from hypothesis import given, settings
 
 from probe import report as report_module
 from probe.budget import Stage
@@ -506,11 +506,13 @@ def assert_harmless(seen: Evidence) -> None:
     assert json.loads(written) == report.to_dict()
 
 
+@settings(deadline=None)
 @given(consistent())
 def test_whatever_a_server_says_the_report_is_one_printable_line(seen: Evidence) -> None:
     assert_harmless(seen)
 
 
+@settings(deadline=None)
 @given(arbitrary)
 def test_whatever_evidence_holds_the_report_is_one_printable_line(seen: Evidence) -> None:
     assert_harmless(seen)

@@ -4,7 +4,7 @@ import tracemalloc
 import unicodedata
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from probe.text import escape
@@ -87,6 +87,7 @@ def is_harmless(character: str) -> bool:
     return character == " " or unicodedata.category(character)[0] in "LMNPS"
 
 
+@settings(deadline=None)
 @given(either, st.integers(1, 40))
 @example(BROKEN, 20)
 def test_what_is_shown_is_one_printable_line_of_the_length_asked_for(
@@ -101,6 +102,7 @@ def test_what_is_shown_is_one_printable_line_of_the_length_asked_for(
 
 
 # A reader can tell what came: no two texts look the same.
+@settings(deadline=None)
 @given(either)
 @example(BROKEN)
 @example(b"\x85")
@@ -111,11 +113,13 @@ def test_nothing_is_lost(text: str | bytes) -> None:
     assert unescape(escape(text, ENOUGH)) == decode(text)
 
 
+@settings(deadline=None)
 @given(octets)
 def test_the_octets_can_be_had_back(text: bytes) -> None:
     assert unescape(escape(text, ENOUGH)).encode("utf-8", "surrogateescape") == text
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E, exclude_characters="\\")))
 def test_printable_ascii_stays_as_it_is(text: str) -> None:
     assert escape(text, ENOUGH) == text
@@ -133,6 +137,7 @@ def test_what_could_harm_or_mislead_is_escaped(text: str | bytes, shown: str) ->
     assert escape(text) == shown
 
 
+@settings(deadline=None)
 @given(either, st.integers(1, 20))
 @example(b"a" + 19 * "\U0001f511".encode(), 18)
 @example(b"ab" + 19 * "\u20ac".encode(), 18)

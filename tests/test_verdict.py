@@ -25,7 +25,7 @@ from evidence_pieces import (
     unconnected,
     violated,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.budget import STAGES, Stage, StageRow
@@ -531,6 +531,7 @@ def test_other_text_is_no_service(octets: bytes) -> None:
 
 
 # R10: what begins with SSH- is an identification string, or the beginning of one.
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_what_begins_like_ssh_is_no_other_service(rest: bytes) -> None:
     assert other_service(heard(b"SSH-" + rest, **ran_out(Stage.IDENTIFICATION))) is None
@@ -616,6 +617,7 @@ def snapshot(seen: Evidence) -> list[object]:
     return [getattr(seen, name) for name in Evidence.__slots__]
 
 
+@settings(deadline=None)
 @given(arbitrary)
 def test_any_evidence_has_one_verdict_and_is_left_as_it_was(seen: Evidence) -> None:
     before = snapshot(seen)
@@ -626,12 +628,14 @@ def test_any_evidence_has_one_verdict_and_is_left_as_it_was(seen: Evidence) -> N
 
 
 # Law 8: what a prober hands in is about the server, the network or the machine.
+@settings(deadline=None)
 @given(consistent())
 def test_what_a_prober_can_see_is_never_called_a_bug_of_ours(seen: Evidence) -> None:
     assert judge(seen) is not Verdict.INTERNAL_ERROR
 
 
 # Law 8: nor is a bug of ours ever blamed on the peer.
+@settings(deadline=None)
 @given(arbitrary)
 def test_a_bug_of_ours_is_called_one_whatever_was_seen_before(seen: Evidence) -> None:
     seen.end = End.INTERNAL
