@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from ssl import SSLError
 from typing import Final, Protocol
 
 import trio
@@ -276,6 +277,7 @@ async def open_wire(stream: trio.abc.Stream, evidence: Evidence) -> AsyncIterato
 def record_broken(evidence: Evidence, call: str, broken: trio.BrokenResourceError) -> None:
     """Record a stream that broke, with the errno behind it if it says."""
     cause = broken.__cause__
-    errno = cause.errno if isinstance(cause, OSError) else None
-    text = cause.strerror if isinstance(cause, OSError) else str(broken)
-    evidence.add_error(call, errno, text or "the stream broke")
+    # An SSLError is an OSError, too, but its number is one of OpenSSL's.
+    errno = cause.errno if isinstance(cause, OSError) and not isinstance(cause, SSLError) else None
+    words = (cause.strerror or str(cause)) if isinstance(cause, OSError) else str(broken)
+    evidence.add_error(call, errno, words or "the stream broke")

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -813,11 +814,18 @@ def broken_by(cause: BaseException | None, words: str = "") -> trio.BrokenResour
     ("broken", "recorded"),
     [
         (broken_by(RESET), (errno.ECONNRESET, "Connection reset by peer")),
-        (broken_by(OSError("no errno")), (None, "the stream broke")),
+        (broken_by(OSError("no errno")), (None, "no errno")),
+        (broken_by(ssl.SSLError(1, "bad record mac")), (None, "bad record mac")),
         (broken_by(ValueError("no errno"), "proxy gone"), (None, "proxy gone")),
         (broken_by(None), (None, "the stream broke")),
     ],
-    ids=["an errno", "an error without errno", "another cause", "no cause"],
+    ids=[
+        "an errno",
+        "an error without errno",
+        "an errno of OpenSSL's",
+        "another cause",
+        "no cause",
+    ],
 )
 async def test_a_stream_that_breaks_is_recorded_with_what_it_says(
     broken: trio.BrokenResourceError,
