@@ -124,7 +124,7 @@ class Evidence:
         findings: Deviations, the first of each kind.
         first_octets: The very first octets that came.
         unread_octets: What came last and belongs to no line or packet.
-        octets_sent: How many the kernel, or the caller's stream, took from us.
+        octets_sent: How many the kernel took from us; how many a stream of the caller's was given.
         octets_received: How many came.
         first_octet_s: When the first came, in seconds from the beginning of the probe.
         last_octet_s: When the last came.
