@@ -123,12 +123,12 @@ def is_nobody(scene: Scene) -> None:
 
 
 def vanishes_before_identification(scene: Scene) -> None:
-    scene.sshd()
+    scene.stopped_sshd()  # or else it might identify itself before
     vanish(scene.hosts.server, when_in=WITH_OCTETS)
 
 
 def vanishes_after_identification(scene: Scene) -> None:
-    scene.sshd()
+    scene.stopped_sshd()
     vanish(scene.hosts.server, when_out=ACKNOWLEDGEMENT)
 
 
