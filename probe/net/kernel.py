@@ -82,7 +82,8 @@ def record(sock: socket.socket, evidence: Evidence) -> None:
     """Record what the kernel knows at the end of a probe, before the socket is closed.
 
     TCP_INFO first: SO_ERROR consumes the error that it returns, an ICMP's for example. A peer
-    that does not acknowledge is left with RST: FIN would leave an orphan with our kernel.
+    that does not acknowledge, or whose window is shut, is left with RST: FIN would leave an orphan
+    with our kernel.
     """
     evidence.tcp = tcp = read_tcp_info(sock)
     if evidence.kexinit is not None:
@@ -90,5 +91,5 @@ def record(sock: socket.socket, evidence: Evidence) -> None:
     error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if error:
         evidence.add_error("SO_ERROR", error, os.strerror(error))
-    if tcp is not None and (tcp.unacked_segments or tcp.keepalive_probes):
+    if tcp is not None and (tcp.unacked_segments or tcp.unsent_octets or tcp.keepalive_probes):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))

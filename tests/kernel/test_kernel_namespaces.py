@@ -231,7 +231,7 @@ NOTHING_ACKNOWLEDGED = ESTABLISHED | {
 LATELY = {"since_ack_ms": range(1200)}
 
 
-LEAVE_NOTHING = ("connect-timeout", "refused", "unreachable", "half-open")
+LEAVE_NOTHING = ("connect-timeout", "refused", "unreachable", "half-open", "send-stalled")
 """Where nobody would acknowledge FIN, the prober leaves no socket to its kernel."""
 
 
