@@ -76,9 +76,8 @@ def run(command: list[str], ports: dict[str, str]) -> str:
     """Run a command with the real ports, and give its output with the README's."""
     for shown, real in ports.items():
         command = [word.replace(shown, real) for word in command]
-    # The C locale sorts by octets, on every machine alike.
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, "PATH": path}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
     for shown, real in ports.items():
