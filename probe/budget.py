@@ -26,7 +26,7 @@ class StageRow(NamedTuple):
         begins: The event that starts its clock.
         ends: The event that it waits for.
         limit_s: Its limit in seconds while the whole probe has ``STAGES[0].limit_s``.
-        ran_out: The verdicts that can follow when its limit runs out.
+        ran_out: The verdicts that commonly follow when its limit runs out.
     """
 
     stage: Stage
@@ -69,7 +69,7 @@ STAGES: Final = (
         "connected",
         "first octet",
         4.0,
-        ("silent",),
+        ("silent", "half-open"),
     ),
     StageRow(
         Stage.KEXINIT,
@@ -77,7 +77,7 @@ STAGES: Final = (
         "identification string parsed",
         "KEXINIT parsed",
         5.0,
-        ("kexinit-stalled", "kexinit-trickling"),
+        ("kexinit-stalled", "kexinit-trickling", "half-open", "send-stalled"),
     ),
 )
 """The outer row is the promise to the caller, the inner rows are the diagnosis.
@@ -85,6 +85,10 @@ STAGES: Final = (
 Inner limits may add up to more than the outer one. Four seconds to connect: a neighbour that does
 not answer ARP is reported by Linux after 3.1 s, and that report says more than our own limit.
 """
+
+
+LEAST_LIMIT_S: Final = 1e-6
+"""A microsecond: less is no time at all to any clock or kernel that a probe has to do with."""
 
 
 class Budget:
@@ -257,7 +261,11 @@ class Ledger:
 
 
 def _checked(stage: Stage, limit_s: float) -> float:
-    if not (math.isfinite(limit_s) and limit_s > 0):
+    try:
+        seconds = float(limit_s)
+    except OverflowError:  # an int that no float can hold
+        seconds = math.inf
+    if not (math.isfinite(seconds) and seconds >= LEAST_LIMIT_S):
         message = f"the limit of {stage} must be a finite number of seconds above 0, not {limit_s}"
         raise ValueError(message)
-    return float(limit_s)
+    return seconds

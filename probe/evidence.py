@@ -230,11 +230,22 @@ class Evidence:
         return self.octets_received == 0
 
     @property
+    def packet_octets(self) -> int:
+        """How many octets of an unfinished packet are kept.
+
+        The first octet of a packet that is waited for is 0: longer ones are refused.
+        """
+        is_packet = self.identification is not None and self.unread_octets[:1] == b"\0"
+        return len(self.unread_octets) if is_packet else 0
+
+    @property
     def last_words(self) -> bytes:
         """What the server said last that was neither its identification string nor a packet.
 
         Lines of white space say nothing.
         """
-        if self.unread_octets or self.identification is not None:
+        if self.identification is not None:
+            return b"" if self.packet_octets else self.unread_octets
+        if self.unread_octets:
             return self.unread_octets
         return next((line for line in reversed(self.lines_before) if line.strip()), b"")

@@ -43,10 +43,16 @@ from probe.ssh.identification import Identification
 from probe.ssh.kexinit import OFFER, KexInit, hassh_server, negotiate
 from probe.ssh.messages import REASONS, Disconnect
 from probe.ssh.rules import Finding
-from probe.text import escape
+from probe.text import escape, quote
 from probe.verdict import ROWS, State, Verdict, judge, other_service
 
 SCHEMA: Final = "sshprobe-report-1"
+
+_QUOTED: Final = 80
+"""Characters of a server that the line quotes; JSON has more of them."""
+
+_ATTEMPTS_SAID: Final = 4
+"""Addresses that the line names; JSON has all of them."""
 
 
 class Report:
@@ -195,13 +201,17 @@ def _what_it_said(evidence: Evidence) -> Iterator[str]:
     if evidence.disconnect is not None:
         yield _say_disconnect(evidence.disconnect)
     if evidence.last_words:
-        yield f'it said "{escape(evidence.last_words, 80)}"'
+        yield f"it said {quote(evidence.last_words, _QUOTED)}"
+    if evidence.packet_octets:
+        yield f"{evidence.packet_octets} octets of a packet came"
 
 
 def _what_failed(evidence: Evidence) -> Iterator[str]:
-    for attempt in evidence.attempts:
-        if attempt.errno is not None:
-            yield f"connect to {attempt.address}: {_errno(attempt.errno)}"
+    failed = [attempt for attempt in evidence.attempts if attempt.errno is not None]
+    for attempt in failed[:_ATTEMPTS_SAID]:
+        yield f"connect to {attempt.address}: {_errno(attempt.errno)}"
+    if len(failed) > _ATTEMPTS_SAID:
+        yield f"and {len(failed) - _ATTEMPTS_SAID} addresses more"
     for error in evidence.errors:
         yield f"{error.call}: {escape(error.text) if error.text else _errno(error.errno)}"
     if evidence.internal_error is not None:
@@ -212,7 +222,7 @@ def _say_where(evidence: Evidence, where: Stage) -> str:
     time = evidence.stage(evidence.whose)
     if time is None:
         return f"in {where} after {evidence.spent_s:.3f} s"
-    whose = "its limit" if time.stage is where else f"the limit of {time.stage}"
+    whose = "its limit" if time.stage is where else f"the {time.stage}'s limit"
     return f"in {where}, where {whose} of {time.limit_s:g} s ran out"
 
 
@@ -224,7 +234,7 @@ def _say_finding(finding: Finding) -> str:
 def _say_disconnect(disconnect: Disconnect) -> str:
     code = disconnect.reason_code
     reason = "without a reason" if code is None else f"{code} ({_reason(disconnect)})"
-    return f'DISCONNECT {reason}: "{escape(disconnect.description, 80)}"'
+    return f"DISCONNECT {reason}: {quote(disconnect.description, _QUOTED)}"
 
 
 def _aside(findings: tuple[Finding, ...]) -> str:

@@ -39,6 +39,11 @@ def escape(text: str | bytes, most: int = SHOWN_CAP) -> str:
     return escaped if len(escaped) <= most else escaped[: most - 1] + _CUT
 
 
+def quote(text: str | bytes, most: int = SHOWN_CAP) -> str:
+    r"""Escape ``text`` and put it in quotation marks; its own become ``\"``."""
+    return '"' + escape(text, most).replace('"', r"\"") + '"'
+
+
 def _escape_character(character: str) -> str:
     if character == "\\":
         return r"\\"

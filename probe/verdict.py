@@ -31,7 +31,7 @@ from probe.ssh.rules import Subject
 
 
 class State(StrEnum):
-    """What a monitor shows. Bad to worse: OK, WARNING, UNKNOWN, CRITICAL."""
+    """What a monitor shows. From best to worst: OK, WARNING, UNKNOWN, CRITICAL."""
 
     OK = "ok"
     WARNING = "warning"
@@ -156,14 +156,14 @@ def judge(evidence: Evidence) -> Verdict:
 def other_service(evidence: Evidence) -> str | None:
     """Name the service that spoke in place of an SSH server, or ``None`` if none was recognised.
 
-    Binary octets that no signature knows are ``"binary data"``.
+    Binary octets that no signature knows are ``"no known protocol"``.
     """
     if evidence.identification is not None or evidence.silent:
         return None
     for name, signature in SIGNATURES:
         if signature.match(evidence.first_octets):
             return name
-    return "binary data" if _violated(evidence, Subject.LINES) else None
+    return "no known protocol" if _violated(evidence, Subject.LINES) else None
 
 
 def _is_throttled(evidence: Evidence) -> bool:
@@ -406,8 +406,8 @@ VERDICTS: Final = (
         Verdict.SILENT,
         State.CRITICAL,
         lambda e: _ran_out(e) and e.silent,
-        "TCP is up and not one octet came: sshd is stuck or never accepted, unless the host is"
-        " gone and too little time or evidence showed it; look at sshd.",
+        "TCP is up and not one octet came: sshd is stuck or never accepted, or the host has just"
+        " vanished. Look at sshd and at the load of the host.",
     ),
     VerdictRow(
         Verdict.IDENTIFICATION_STALLED,

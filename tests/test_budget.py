@@ -34,7 +34,7 @@ TABLE = (
 INNER = TABLE[1:]
 stage_of = attrgetter("stage")
 
-NONSENSE = (0, -0.0, -1, -1e-9, math.nan, math.inf, -math.inf)
+NONSENSE = (0, -0.0, -1, -1e-9, 5e-324, math.nan, math.inf, -math.inf, 10**400)
 
 limits_s = st.floats(1e-6, 1e9)
 

@@ -121,7 +121,7 @@ BAD_LINES = (
     BadLine(
         evidence(**ran_out(Stage.PROBE, Stage.CONNECT)),
         "CRITICAL  host.example:22  budget-exhausted",
-        ("in connect, where the limit of probe of 10 s ran out",),
+        ("in connect, where the probe's limit of 10 s ran out",),
     ),
     BadLine(
         evidence(**unconnected(errno.EMFILE), spent_s=0.001),
@@ -597,7 +597,7 @@ def test_a_bad_report() -> None:
     assert (report.verdict, report.state) == (Verdict.SILENT, State.CRITICAL)
     assert (report.where, report.whose) == (Stage.FIRST_OCTET, Stage.IDENTIFICATION)
     assert report.error is not None
-    assert report.error.endswith("in first-octet, where the limit of identification of 5 s ran out")
+    assert report.error.endswith("in first-octet, where the identification's limit of 5 s ran out")
     assert report.identification is None
     assert repr(report) == "<Report host.example:22 silent>"
 
@@ -625,3 +625,17 @@ def test_a_report_survives_a_pickle(seen: Evidence) -> None:
     assert other.to_dict() == report.to_dict()
     assert other.line() == report.line()
     assert other.verdict is report.verdict
+
+
+def test_an_unfinished_packet_is_counted_and_not_quoted() -> None:
+    seen = identified(unread_octets=bytes.fromhex("000003dc 07 14 51"), **ran_out(Stage.KEXINIT))
+    error = Report(seen).error or ""
+    assert error.startswith("7 octets of a packet came; ")
+    assert Report(seen).to_dict()["last_words"] is None
+
+
+def test_a_line_names_a_few_addresses_and_counts_the_rest() -> None:
+    seen = evidence(**unconnected(*[errno.ECONNREFUSED] * 20))
+    error = Report(seen).error or ""
+    assert error.count("ECONNREFUSED") == 4
+    assert "and 16 addresses more" in error

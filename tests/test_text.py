@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from probe.text import escape
+from probe.text import escape, quote
 
 ENOUGH = 10 * 1000
 """Characters that no generated text needs when it is escaped."""
@@ -170,3 +170,8 @@ def test_the_cost_is_that_of_what_is_shown(character: str) -> None:
         finally:
             tracemalloc.stop()
         assert peak_octets < 256 * 1024
+
+
+# Law 9: a peer's quotation marks must not end ours, and let it speak in our name.
+def test_a_quotation_cannot_be_left() -> None:
+    assert quote(b'x"; ok. "\n', 80) == r'"x\"; ok. \"\n"'.replace(r"\n", r"\x0a")

@@ -233,7 +233,8 @@ def test_every_verdict_has_exactly_one_row() -> None:
 # DESIGN "Stages": what it means that a stage ran out.
 @pytest.mark.parametrize("row", STAGES, ids=lambda row: row.stage)
 def test_a_stage_that_ran_out_means_what_its_row_says(row: StageRow) -> None:
-    concluded = {judge(case.seen) for case in CASES.values() if case.seen.whose is row.stage}
+    cases = (*CASES.values(), *KNOWN.values())
+    concluded = {judge(case.seen) for case in cases if case.seen.whose is row.stage}
     assert concluded >= set(row.ran_out)
 
 
@@ -506,7 +507,7 @@ def test_every_signature_is_tried() -> None:
 
 def test_binary_data_that_nobody_knows_is_not_ssh() -> None:
     seen = heard(b"\x8e\xd4\x02\xfa\0", **violated(rules.NUL_BEFORE_IDENTIFICATION))
-    assert other_service(seen) == "binary data"
+    assert other_service(seen) == "no known protocol"
     assert judge(seen) is Verdict.NOT_SSH
 
 

@@ -90,6 +90,6 @@ def record(sock: socket.socket, evidence: Evidence) -> None:
         return
     error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if error:
-        evidence.add_error("SO_ERROR", error, os.strerror(error))
+        evidence.add_error("getsockopt(SO_ERROR)", error, os.strerror(error))
     if tcp is not None and (tcp.unacked_segments or tcp.unsent_octets or tcp.keepalive_probes):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
