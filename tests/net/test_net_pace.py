@@ -22,7 +22,8 @@ class Call(NamedTuple):
 eighths = st.integers(0, 40).map(lambda count: count / 8)
 """Instants that floats hold exactly, so that sums can be compared."""
 
-calls = st.lists(st.builds(Call, st.sampled_from(["one", "other"]), eighths), max_size=60)
+call = st.builds(Call, st.sampled_from(["one", "other"]), eighths)
+calls = st.lists(call, max_size=10) | st.lists(call, min_size=30, max_size=60)
 intervals = st.sampled_from([0.25, 1.0, 3.0])
 bursts = st.integers(1, 15)
 
@@ -58,6 +59,11 @@ def test_the_figures_are_those_of_openssh() -> None:
 def test_fifteen_at_once_then_one_a_second() -> None:
     pace = Pace()
     assert [pace.reserve("host", 100.0) for _ in range(18)] == [100.0] * 15 + [101.0, 102.0, 103.0]
+
+
+def test_another_burst_and_interval() -> None:
+    pace = Pace(interval_s=3.0, burst=2)
+    assert [pace.reserve("host", 100.0) for _ in range(5)] == [100.0, 100.0, 103.0, 106.0, 109.0]
 
 
 @pytest.mark.parametrize(("idle_s", "at_once"), [(0, 0), (0.5, 0), (1, 1), (3, 3), (15, 15)])
