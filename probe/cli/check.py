@@ -31,7 +31,7 @@ class _Checks:
     def __init__(self, options: Namespace) -> None:
         self.states: list[State] = []
         self._options = options
-        self._colourful = not options.json and is_colourful()
+        self._colourful = is_colourful()
         self._limiter = trio.CapacityLimiter(IN_FLIGHT)
         self._pace = Pace()
 
