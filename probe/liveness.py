@@ -101,7 +101,7 @@ LIVENESS: Final = (
         lambda tcp: tcp.keepalive_probes > 0,
         False,  # noqa: FBT003 - a column of the table
         KEEPALIVE_UNANSWERED,
-        "it had not yet answered a keepalive probe",
+        "it had not yet answered {tcp.keepalive_probes} of the keepalive probes",
     ),
     LivenessRow(
         lambda _: True,
@@ -138,7 +138,7 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
         if rule is not None:
             yield Finding(rule)
         if tcp.out_of_order_segments:
-            yield Finding(SEGMENT_MISSING, f"{tcp.out_of_order_segments} segments came too early")
+            yield Finding(SEGMENT_MISSING, f"{tcp.out_of_order_segments} came too early")
     for attempt in evidence.attempts:
         if evidence.address is not None and attempt.outcome != "connected":
             yield Finding(ADDRESS_FAILED, f"{attempt.address} {attempt.outcome}")
