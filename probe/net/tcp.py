@@ -87,7 +87,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             await trio.lowlevel.checkpoint()
             sent = self._send(octets)
             while sent < len(octets):
-                await trio.lowlevel.wait_writable(self.socket)
+                await self._writable()
                 sent += self._send(octets[sent:])
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -95,7 +95,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         if self.socket.fileno() == -1:
             raise trio.ClosedResourceError
         with self._sending_alone():
-            await trio.lowlevel.wait_writable(self.socket)
+            await self._writable()
 
     async def send_eof(self) -> None:
         """Send FIN and go on receiving. A checkpoint; a second call does nothing more."""
@@ -119,7 +119,16 @@ class TcpStream(trio.abc.HalfCloseableStream):
             self._sending = False
 
     async def _readable(self) -> None:
-        await trio.lowlevel.wait_readable(self.socket)
+        try:
+            await trio.lowlevel.wait_readable(self.socket)
+        except OSError as error:  # no room for one more socket to watch, for example
+            raise self._broken(error) from error
+
+    async def _writable(self) -> None:
+        try:
+            await trio.lowlevel.wait_writable(self.socket)
+        except OSError as error:
+            raise self._broken(error) from error
 
     def _receive(self, most: int) -> bytes | None:
         try:
