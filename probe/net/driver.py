@@ -50,7 +50,7 @@ class Conversation:
         evidence: Filled in; after ``run`` it is whole, however ``run`` ended.
     """
 
-    __slots__ = ("_evidence", "_machine", "_stages", "_unsent", "_wire")
+    __slots__ = ("_evidence", "_machine", "_mute", "_stages", "_unsent", "_wire")
 
     def __init__(self, wire: Wire, stages: Stages, evidence: Evidence) -> None:
         self._wire = wire
@@ -58,6 +58,7 @@ class Conversation:
         self._evidence = evidence
         self._machine = Handshake(SOFTWAREVERSION, os.urandom(RANDOM_OCTETS))
         self._unsent = b""
+        self._mute = False
 
     async def run(self) -> None:
         """Hold the conversation until KEXINIT is in.
@@ -147,17 +148,26 @@ class Conversation:
     # Octets. -------------------------------------------------------------------------------------
 
     def _send(self, octets: bytes) -> None:
+        if self._mute:
+            return
         self._unsent += octets
         if self._unsent:
             try:
                 sent = self._wire.send_nowait(self._unsent)
             except OSError as error:
-                # Not the end: what the server said before it left can still be read.
                 self._evidence.add_error("send", error.errno, error.strerror or "")
-                sent = len(self._unsent)
+                self._fall_silent()
             else:
                 self._evidence.octets_sent += sent
-            self._unsent = self._unsent[sent:]
+                self._unsent = self._unsent[sent:]
+
+    def _fall_silent(self) -> None:
+        """Send no more: octets after a gap are no SSH, and a second errno is the first one's echo.
+
+        It is not the end: what the server said before it left can still be read.
+        """
+        self._mute = True
+        self._unsent = b""
 
     async def _receive(self) -> bytes:
         if self._unsent:
@@ -176,15 +186,20 @@ class Conversation:
         return octets
 
     async def _send_rest(self) -> None:
-        while self._unsent:
-            await self._wire.wait_send_all_might_not_block()
-            self._send(b"")
+        try:
+            while self._unsent:
+                await self._wire.wait_send_all_might_not_block()
+                self._send(b"")
+        except trio.BrokenResourceError as error:
+            record_broken(self._evidence, "send", error)
+            self._fall_silent()
 
     async def _receive_some(self) -> bytes | None:
         try:
             return await self._wire.receive_some(READ_OCTETS)
         except trio.BrokenResourceError as error:
             record_broken(self._evidence, "recv", error)
+            self._fall_silent()
             return None
 
     def _receive_nowait(self) -> bytes | None:
@@ -266,7 +281,8 @@ async def open_wire(stream: trio.abc.Stream, evidence: Evidence) -> AsyncIterato
             while True:
                 await stream.send_all(await inbox.receive())
         except trio.BrokenResourceError as error:
-            record_broken(evidence, "send", error)
+            if not nursery.cancel_scope.cancel_called:  # else it is the echo of how it ended
+                record_broken(evidence, "send", error)
 
     async with open_nursery() as nursery:
         nursery.start_soon(send)
