@@ -1,6 +1,7 @@
 """The prober, whole: a budget and a server in, a report out."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from socket import AF_INET, AF_INET6, AF_UNSPEC
 from typing import Final, Literal
 
@@ -58,11 +59,11 @@ async def check(
     async def converse() -> None:
         addresses = await resolve(stages, evidence, _FAMILIES[ip_version])
         stream = await connect(addresses, stages, evidence)
-        try:
-            await Conversation(stream, stages, evidence).run()
-        finally:
-            kernel.record(stream.socket, evidence)
-            stream.close()
+        with closing(stream):
+            try:
+                await Conversation(stream, stages, evidence).run()
+            finally:
+                kernel.record(stream.socket, evidence)
 
     return await _conduct(converse, stages, evidence)
 

@@ -7,6 +7,7 @@ sent. A keepalive probe is that something: a live kernel answers it, whatever it
 import os
 import socket
 import sys
+from contextlib import suppress
 from struct import calcsize, pack, unpack_from
 from typing import Any, Final
 
@@ -88,8 +89,9 @@ def record(sock: socket.socket, evidence: Evidence) -> None:
     evidence.tcp = tcp = read_tcp_info(sock)
     if evidence.kexinit is not None:
         return
-    error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if error:
-        evidence.add_error("getsockopt(SO_ERROR)", error, os.strerror(error))
-    if tcp is not None and (tcp.unacked_segments or tcp.unsent_octets or tcp.keepalive_probes):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+    with suppress(OSError):  # what the kernel does not do for us must not hide how it ended
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            evidence.add_error("getsockopt(SO_ERROR)", error, os.strerror(error))
+        if tcp is not None and (tcp.unacked_segments or tcp.unsent_octets or tcp.keepalive_probes):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
