@@ -282,7 +282,7 @@ class Visits:
     async def serve(self) -> AsyncIterator[str]:
         [listener] = await trio.open_tcp_listeners(0, host=HOST)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trio.serve_listeners, self.serve_client, [listener])
+            await nursery.start(trio.serve_listeners, self.serve_client, [listener])
             yield f"{HOST}:{listener.socket.getsockname()[1]}"
             nursery.cancel_scope.cancel()
 
