@@ -98,12 +98,16 @@ def read_terminal(descriptor: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def runs() -> dict[str, Run]:
-    """Run the whole demo in three ways, side by side: a run takes ten seconds."""
-    with ThreadPoolExecutor() as pool:
+    """Run the whole demo in three ways, side by side: a run takes ten seconds.
+
+    What it takes beside them just to start a process and to end it is measured, too.
+    """
+    with ThreadPoolExecutor(4) as pool:
         running = {
             "pipe": pool.submit(run_in_a_pipe, *FEW_DESCRIPTORS, *DEMO),
             "terminal": pool.submit(run_on_a_terminal, *DEMO),
             "json": pool.submit(run_in_a_pipe, *DEMO, "--json"),
+            "idle": pool.submit(run_in_a_pipe, *MODULE, "--version"),
         }
     return {way: future.result() for way, future in running.items()}
 
@@ -123,8 +127,8 @@ def test_all_verdicts_are_the_expected_ones(way: str, runs: dict[str, Run]) -> N
 
 @every_way
 def test_it_ends_when_the_limit_of_a_probe_does(way: str, runs: dict[str, Run]) -> None:
-    """Law 1, for a command."""
-    assert runs[way].spent_s < LIMIT_S + 1.5
+    """Law 1, for a command; a machine that is slow to start a process is not its fault."""
+    assert runs[way].spent_s < LIMIT_S + 1.5 + runs["idle"].spent_s
 
 
 def test_a_row_for_every_server_says_how_its_probe_ended(runs: dict[str, Run]) -> None:
