@@ -145,12 +145,12 @@ def vanishes_inside_kexinit(scene: Scene) -> None:
 
 def reboots(scene: Scene) -> None:
     vanishes_after_identification(scene)
-    scene.after(2.0, partial(reboot, scene.hosts))
+    scene.after(1.5, partial(reboot, scene.hosts))
 
 
 def loses_its_link(scene: Scene) -> None:
     scene.stopped_sshd()
-    scene.after(0.5, partial(ip, "-n", scene.hosts.server, "link", "set", "eth0", "down"))
+    scene.after(0.3, partial(ip, "-n", scene.hosts.server, "link", "set", "eth0", "down"))
 
 
 def never_accepts(scene: Scene) -> None:
@@ -303,7 +303,7 @@ CASES = {
         reboots,
         "half-open",
         "first-octet",
-        (2.0, 4.0),
+        (1.5, 4.0),
         ("ECONNRESET",),
         tcp=CLOSED | {"keepalive_probes": range(1, 5)},
     ),
@@ -311,8 +311,9 @@ CASES = {
         loses_its_link,
         "half-open",
         "first-octet",
-        (4.0, 4.0),
+        (4.8, 4.8),  # so that the first probe may be answered where the machine is busy
         tcp=NO_KEEPALIVE_ANSWERED,
+        probe=from_address(SERVER, limit_s=12.0),
     ),
     "never-accepts": Case(
         never_accepts,
