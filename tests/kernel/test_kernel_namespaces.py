@@ -75,8 +75,8 @@ class Scene:
         self.undo = undo
         self._host_key = host_key
 
-    def sshd(self, *options: str) -> subprocess.Popen[bytes]:
-        settings = (f"HostKey={self._host_key}", "PidFile=none", "UsePAM=no", *options)
+    def sshd(self) -> subprocess.Popen[bytes]:
+        settings = (f"HostKey={self._host_key}", "PidFile=none", "UsePAM=no")
         flags = [flag for setting in settings for flag in ("-o", setting)]
         server = [program("sshd"), "-D", "-e", "-f", os.devnull, *flags]
         command = [program("ip"), "netns", "exec", self.hosts.server, *server]
