@@ -6,7 +6,6 @@ import select
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from ipaddress import ip_address
 from struct import pack
 from typing import Final, NamedTuple
@@ -29,6 +28,8 @@ STALLED_AFTER_FIN_S: Final = 60.0
 """How long a client that has sent FIN may go on waiting for ours, which a row that stalls never
 sends: longer than a test of any client waits, and short enough to have its place back."""
 
+VANISHED_S: Final = 600.0
+"""How long a host that vanished is away. Then it is back, remembers nothing, and answers RST."""
 
 _SO_ATTACH_FILTER: Final = 26
 """asm-generic/socket.h: Python's socket module does not name it."""
@@ -139,9 +140,8 @@ class _Server:
         client, began_at = _peer(stream), trio.current_time()
         try:
             async with stream:
-                abort, stall = partial(_abort, stream), partial(_stall, stream)
-                vanish = partial(_vanish, stream)
-                octets = await play(next(self._turns), stream, abort, stall, vanish)
+                tcp = _Tcp(stream)
+                octets = await play(next(self._turns), stream, tcp.abort, tcp.stall, tcp.vanish)
         finally:
             self._places.release()
         if self._on_leave is not None:
@@ -156,26 +156,35 @@ def _peer(stream: trio.SocketStream) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def _abort(stream: trio.SocketStream) -> None:
-    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
-    await stream.aclose()
+class _Tcp:
+    """What a row does to its connection that a stream has no method for."""
 
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._has_vanished = False
 
-def _vanish(stream: trio.SocketStream) -> None:
-    """Attach a classic BPF program of one instruction: keep no octet of any segment."""
-    instruction = ctypes.create_string_buffer(pack("HBBI", _BPF_RETURN, 0, 0, 0))
-    program = pack("HL", 1, ctypes.addressof(instruction))
-    stream.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    async def abort(self) -> None:
+        self._stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+        await self._stream.aclose()
 
+    def vanish(self) -> None:
+        """Attach a classic BPF program of one instruction: keep no octet of any segment."""
+        instruction = ctypes.create_string_buffer(pack("HBBI", _BPF_RETURN, 0, 0, 0))
+        program = pack("HL", 1, ctypes.addressof(instruction))
+        self._stream.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+        self._has_vanished = True
 
-async def _stall(stream: trio.SocketStream) -> None:
-    while not _has_left(stream):  # noqa: ASYNC110 - FIN behind unread octets wakes nobody
+    async def stall(self) -> None:
+        if self._has_vanished:  # whether the client left cannot be known
+            await trio.sleep(VANISHED_S)
+            await self.abort()
+            return
+        while not self._client_left():  # noqa: ASYNC110 - FIN behind unread octets wakes nobody
+            await trio.sleep(STALLED_AFTER_FIN_S)
         await trio.sleep(STALLED_AFTER_FIN_S)
-    await trio.sleep(STALLED_AFTER_FIN_S)
 
-
-def _has_left(stream: trio.SocketStream) -> bool:
-    """Whether FIN or RST came; what came before it stays in the kernel."""
-    poll = select.poll()
-    poll.register(stream.socket, getattr(select, "POLLRDHUP", select.POLLHUP))
-    return bool(poll.poll(0))
+    def _client_left(self) -> bool:
+        """Whether FIN or RST came; what came before it stays in the kernel."""
+        poll = select.poll()
+        poll.register(self._stream.socket, getattr(select, "POLLRDHUP", select.POLLHUP))
+        return bool(poll.poll(0))

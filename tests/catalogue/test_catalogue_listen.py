@@ -3,6 +3,7 @@
 import errno
 import socket
 import struct
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from probe.catalogue import BY_NAME, serve
-from probe.catalogue.listen import MAX_CLIENTS, STALLED_AFTER_FIN_S, Visit
+from probe.catalogue.listen import MAX_CLIENTS, STALLED_AFTER_FIN_S, VANISHED_S, Visit
 
 GOOD = "openssh"
 SILENT = "silent"
@@ -131,6 +132,40 @@ async def test_a_server_that_stalls_does_not_answer_fin_with_fin(
         await trio.sleep(1000)
         await client.send_eof()
         assert not await is_gone(client, within_s=STALLED_AFTER_FIN_S - 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: socket filters")
+@every_way_to_leave
+async def test_a_server_that_vanished_is_back_after_a_while_and_remembers_nothing(
+    leave: Leave,
+    autojump_clock: MockClock,
+) -> None:
+    """Not even the client's RST reaches it, so it cannot know that the client left."""
+    places = trio.Semaphore(1)
+    async with serve("vanishes-before-identification", places=places) as address:
+        for _ in range(3):
+            client = await trio.open_tcp_stream(*address)
+            await client.send_all(b"SSH-2.0-client\r\n")
+            await trio.sleep(VANISHED_S - 1)
+            await leave(client)
+            assert places.value == 0
+            await trio.sleep(2)
+            assert places.value == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: socket filters")
+async def test_a_client_that_waits_for_a_server_that_vanished_is_reset(
+    autojump_clock: MockClock,
+) -> None:
+    """RFC 9293 §3.5.1: what comes for a connection that is not known is answered with RST."""
+    async with (
+        serve("vanishes-before-identification") as address,
+        await trio.open_tcp_stream(*address) as client,
+    ):
+        await client.send_all(b"SSH-2.0-client\r\n")
+        with pytest.raises(trio.BrokenResourceError):
+            await client.receive_some()
+    assert trio.current_time() == pytest.approx(VANISHED_S)
 
 
 async def is_gone(client: trio.SocketStream, within_s: float) -> bool:
