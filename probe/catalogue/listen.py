@@ -5,7 +5,7 @@ import itertools
 import select
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from struct import pack
 from typing import Final, NamedTuple
@@ -171,8 +171,9 @@ class _Tcp:
         """Attach a classic BPF program of one instruction: keep no octet of any segment."""
         instruction = ctypes.create_string_buffer(pack("HBBI", _BPF_RETURN, 0, 0, 0))
         program = pack("HL", 1, ctypes.addressof(instruction))
-        self._stream.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
-        self._has_vanished = True
+        with suppress(OSError):  # not Linux: the client is still heard
+            self._stream.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+            self._has_vanished = True
 
     async def stall(self) -> None:
         if self._has_vanished:  # whether the client left cannot be known

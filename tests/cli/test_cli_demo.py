@@ -40,6 +40,18 @@ sys.exit(main(["demo", *sys.argv[2:]]))
 """
 """Runs the demo with two servers, of which one is expected to be other than it is."""
 
+NOT_LINUX = """\
+import sys
+import probe.cli.demo
+from probe.catalogue import BY_NAME
+from probe.cli import main
+
+sys.platform = "darwin"
+probe.cli.demo.SERVERS = (BY_NAME["openssh"], BY_NAME["vanishes-before-identification"])
+sys.exit(main(["demo"]))
+"""
+"""Runs the demo with a server that only Linux can play, where there is no Linux."""
+
 COLOURS = {
     State.OK: "\x1b[32m",
     State.WARNING: "\x1b[33m",
@@ -239,6 +251,25 @@ def test_json_has_no_colours_on_a_terminal() -> None:
     assert [json.loads(line)["as_expected"] for line in run.lines] == [True, True]
 
 
+# Other machines. ---------------------------------------------------------------------------------
+
+
+def test_a_server_that_needs_linux_is_left_out_elsewhere() -> None:
+    """A prober that cannot ask the kernel cannot say what only the kernel knows."""
+    run = run_in_a_pipe(sys.executable, "-c", NOT_LINUX)
+    assert run.status == 0
+    assert [row.split()[0] for row in run.rows] == ["openssh"]
+    assert run.lines[-1].startswith("1 servers, 1 verdicts as expected;")
+
+
+def test_a_machine_that_allows_too_few_descriptors_is_blamed_and_no_server() -> None:
+    """Law 8."""
+    run = run_in_a_pipe("sh", "-c", 'ulimit -n 100; exec "$@"', "sh", *DEMO)
+    assert run.status == 3
+    assert run.shown == ""
+    assert re.fullmatch(r"sshprobe: .* needs \d+ file descriptors.*\n", run.complaints)
+
+
 # Ended early. ------------------------------------------------------------------------------------
 
 
@@ -277,11 +308,3 @@ def test_a_signal_ends_it_at_once_and_in_order(number: signal.Signals, status: i
 def started() -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     return subprocess.Popen(DEMO, env=ENVIRONMENT, bufsize=0, stdout=pipe, stderr=pipe)
-
-
-def test_a_machine_that_allows_too_few_descriptors_is_blamed_and_no_server() -> None:
-    """Law 8."""
-    run = run_in_a_pipe("sh", "-c", 'ulimit -n 100; exec "$@"', "sh", *DEMO)
-    assert run.status == 3
-    assert run.shown == ""
-    assert re.fullmatch(r"sshprobe: .* needs \d+ file descriptors.*\n", run.complaints)
