@@ -114,7 +114,7 @@ class Conversation:
                 if first is not None:
                     await first()
                 while not arrived():
-                    self._take(await self._receive())
+                    await self._receive()
         except Expired:
             if not self._arrived_after_all(stage, arrived):
                 raise
@@ -169,21 +169,15 @@ class Conversation:
         self._mute = True
         self._unsent = b""
 
-    async def _receive(self) -> bytes:
-        if self._unsent:
-            octets = await self._receive_while_sending()
-        else:
-            octets = await self._receive_some()
-        if octets is None:
-            raise Ended(End.BROKEN)
-        return octets
-
-    async def _receive_while_sending(self) -> bytes | None:
+    async def _receive(self) -> None:
+        """Take what comes next, at the latest when something does."""
+        if not self._unsent:
+            await self._receive_some()
+            return
         async with open_nursery() as nursery:
             nursery.start_soon(self._send_rest)
-            octets = await self._receive_some()
+            await self._receive_some()
             nursery.cancel_scope.cancel()
-        return octets
 
     async def _send_rest(self) -> None:
         try:
@@ -194,13 +188,14 @@ class Conversation:
             record_broken(self._evidence, "send", error)
             self._fall_silent()
 
-    async def _receive_some(self) -> bytes | None:
+    async def _receive_some(self) -> None:
         try:
-            return await self._wire.receive_some(READ_OCTETS)
+            octets = await self._wire.receive_some(READ_OCTETS)
         except trio.BrokenResourceError as error:
             record_broken(self._evidence, "recv", error)
             self._fall_silent()
-            return None
+            raise Ended(End.BROKEN) from None
+        self._take(octets)
 
     def _receive_nowait(self) -> bytes | None:
         try:
