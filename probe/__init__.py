@@ -2,16 +2,24 @@
 
 ``check`` is the probe, ``handshake`` the same over a stream of yours, ``check_blocking`` the same
 for code without trio; each returns a ``Report``. README.md shows all three.
+
+The names are imported when they are first used: ``probe.ssh`` needs no trio, and the command can
+catch Ctrl-C before it is loaded.
 """
 
-from probe.budget import STAGES, Budget, Stage, StageTime
-from probe.evidence import Evidence
-from probe.prober import check, check_blocking, handshake
-from probe.report import Report
-from probe.ssh.rules import Finding
-from probe.text import escape
-from probe.verdict import VERDICTS, State, Verdict
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from probe.version import VERSION
+
+if TYPE_CHECKING:
+    from probe.budget import STAGES, Budget, Stage, StageTime
+    from probe.evidence import Evidence
+    from probe.prober import check, check_blocking, handshake
+    from probe.report import Report
+    from probe.ssh.rules import Finding
+    from probe.text import escape
+    from probe.verdict import VERDICTS, State, Verdict
 
 __version__ = VERSION
 
@@ -32,3 +40,28 @@ __all__ = [
     "escape",
     "handshake",
 ]
+
+_HOMES = {
+    "probe.budget": ("STAGES", "Budget", "Stage", "StageTime"),
+    "probe.evidence": ("Evidence",),
+    "probe.prober": ("check", "check_blocking", "handshake"),
+    "probe.report": ("Report",),
+    "probe.ssh.rules": ("Finding",),
+    "probe.text": ("escape",),
+    "probe.verdict": ("VERDICTS", "State", "Verdict"),
+}
+
+
+if not TYPE_CHECKING:  # a checker shall see no names but those above
+
+    def __getattr__(name: str) -> object:
+        for home, names in _HOMES.items():
+            if name in names:
+                value = globals()[name] = getattr(import_module(home), name)
+                return value
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

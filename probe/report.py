@@ -135,7 +135,7 @@ class Report:
         if self.ok:
             return f"{head}  {self.identification}  {self.spent_s:.3f} s{_aside(self.findings)}"
         error = f"  {self.error}." if self.error else ""
-        return f"{head}{error}  {self.sentence}"
+        return f"{head}{error}  {self.sentence}{_aside(self.findings)}"
 
     def to_dict(self) -> dict[str, object]:
         """Return the members that the module's table lists, ready for JSON."""
@@ -188,6 +188,8 @@ def _circumstances(evidence: Evidence) -> Iterator[str]:
     yield from _what_failed(evidence)
     if evidence.tcp is not None and evidence.end is End.DEADLINE:
         yield liveness.say(evidence.tcp)
+    elif evidence.tcp is not None and evidence.tcp.keepalive_probes:
+        yield f"{evidence.tcp.keepalive_probes} keepalive probes had gone unanswered"
     if evidence.where is not None:
         yield _say_where(evidence, evidence.where)
 

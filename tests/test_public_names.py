@@ -65,12 +65,26 @@ def test_the_version_is_that_of_the_installed_package() -> None:
 
 
 def test_importing_it_loads_nothing_costly_that_trio_does_not_load() -> None:
-    loaded = modules_after("import probe") - modules_after("import trio")
+    loaded = modules_after("import probe; probe.check") - modules_after("import trio")
     assert "probe.prober" in loaded
     assert not loaded.intersection(COSTLY)
 
 
 # The command and the catalogue are imported by those who use them.
 def test_importing_it_loads_no_face_of_it() -> None:
-    loaded = modules_after("import probe")
+    loaded = modules_after("import probe; probe.check")
     assert not {name for name in loaded if name.startswith(("probe.cli", "probe.catalogue"))}
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        _ = probe.no_such_name  # type: ignore[attr-defined]
+
+
+def test_names_that_were_not_used_yet_are_listed() -> None:
+    assert set(probe.__all__) <= set(dir(probe))
+
+
+def test_the_protocol_alone_needs_no_trio() -> None:
+    code = "import sys, probe.ssh.handshake; sys.exit('trio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

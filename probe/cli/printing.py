@@ -15,7 +15,7 @@ from probe.cli.status import OUTPUT_LOST, SIGNALLED
 from probe.net.stages import wait_at_most
 
 PRINTING_S: Final = 0.5
-"""How long lines wait for a reader once the work is done."""
+"""How long a line waits for a reader once the work is done."""
 
 Say = Callable[[str], None]
 """Takes a line to be printed. Never blocks."""
@@ -50,9 +50,16 @@ class _Printer:
                     nursery.start_soon(self._watch, signals, working)
                     nursery.start_soon(self._print, working)
                     await work(self._say)
-                await wait_at_most(self._done, PRINTING_S)
+                await self._wait_for_a_reader()
                 nursery.cancel_scope.cancel()
         return self._status()
+
+    async def _wait_for_a_reader(self) -> None:
+        """Wait while lines are still being read, however slowly, but not for one who stopped."""
+        unwritten = -1
+        while not self._done.is_set() and unwritten != self._unwritten:
+            unwritten = self._unwritten
+            await wait_at_most(self._done, PRINTING_S)
 
     def _status(self) -> int:
         if self._unwritten:
