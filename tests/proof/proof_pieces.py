@@ -39,17 +39,22 @@ class Server(NamedTuple):
         connected_s: When its answer to the SYN is here; at 0 connect() returns with it.
         arrivals: When octets are here, and how many of ``GOOD`` that makes.
         ends: What comes with the last of them: ``"FIN"``, ``"RST"``, or nothing.
+        vanishes: Whether even its kernel acknowledges nothing from then on.
     """
 
     connected_s: float
     arrivals: tuple[tuple[float, int], ...]
     ends: str | None = None
+    vanishes: bool = False
 
     def octets_at(self, second: float) -> int:
         return max((octets for at, octets in self.arrivals if at <= second), default=0)
 
     def has_sent(self, end: str, second: float) -> bool:
-        return self.ends == end and self.arrivals[-1][0] <= second
+        return self.ends == end and self.speaks_last_s() <= second
+
+    def speaks_last_s(self) -> float:
+        return max(at for at, _ in self.arrivals)
 
 
 class Struck(NamedTuple):
@@ -58,14 +63,18 @@ class Struck(NamedTuple):
     Attributes:
         call: Its name.
         connected: Whether the socket was connected by then.
-        octets: How many octets the prober had by then.
+        read: How many octets the prober had by then.
+        arrived: How many octets had arrived by then.
         at_s: When, in seconds from the beginning of the probe.
+        leaving: Whether the prober knew how it ended: it asked for TCP_INFO, or had done so.
     """
 
     call: str
     connected: bool
-    octets: int
+    read: int
+    arrived: int
     at_s: float
+    leaving: bool
 
 
 class Kernel:
@@ -84,6 +93,7 @@ class Kernel:
         connected: Whether the TCP handshake is over, as the prober knows it.
         octets: How many the prober has.
         open: The sockets that were made and not closed.
+        caller: The scope of whoever asked.
     """
 
     def __init__(
@@ -110,13 +120,14 @@ class Kernel:
         self._dialled_at = math.inf
         self._broke_at: float | None = None
         self._reset_was_told = False
+        self._unacknowledged = False
         self._waiting = trio.lowlevel.ParkingLot()
 
     @asynccontextmanager
     async def installed(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Self]:
         """Put this kernel below whatever runs inside."""
         with monkeypatch.context() as patch:
-            patch.setattr(socket, "socket", lambda *_: Socket(self))
+            patch.setattr(socket, "socket", self._make_socket)
             patch.setattr(trio.lowlevel, "wait_readable", self._wait_readable)
             patch.setattr(trio.lowlevel, "wait_writable", self._wait_writable)
             patch.setattr(trio.lowlevel, "notify_closing", lambda _: None)
@@ -134,13 +145,27 @@ class Kernel:
         self.connected = True
         return TcpStream(sock)  # type: ignore[arg-type]  # it has all that is used of one
 
+    def elapsed_s(self) -> float:
+        """Seconds since the probe began."""
+        return trio.current_time() - self._began_at
+
+    def _make_socket(self, *_: int) -> "Socket":
+        self.call("socket")
+        return Socket(self)
+
     def call(self, name: str, *, shows_cancellation: bool = False) -> None:
         """Count a call, and let the fault strike if it is its turn."""
         strikes = len(self.calls) == self._strikes_at
-        self.calls.append(name)
         if strikes:
-            at_s = trio.current_time() - self._began_at
-            self.struck = Struck(name, self.connected, self.octets, at_s)
+            self.struck = Struck(
+                name,
+                self.connected,
+                self.octets,
+                self._arrived(),
+                self.elapsed_s(),
+                leaving="TCP_INFO" in (*self.calls, name),
+            )
+        self.calls.append(name)
         if self.struck is not None:
             self.checkpoints_since += shows_cancellation
         if strikes:
@@ -161,20 +186,42 @@ class Kernel:
     def read(self, most: int) -> bytes:
         octets = GOOD[self.octets : self._arrived()][:most]
         if not octets and not self._has_ended():
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        if not octets and self._is_reset() and not self._reset_was_told:
-            self._tell_reset()
+            raise failure(errno.EAGAIN)
+        if not octets and (error := self.take_error()):
+            raise failure(error)
         self.octets += len(octets)
         return octets
 
     def write(self, octets: bytes) -> int:
-        if self._is_reset() and not self._reset_was_told:
-            self._tell_reset()
+        if error := self.take_error():
+            raise failure(error)
         if self._is_reset() or self._broke_at is not None:
-            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+            raise failure(errno.EPIPE)
         if not self._takes:
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            raise failure(errno.EAGAIN)
+        self._unacknowledged |= self._has_vanished()
         return len(octets)
+
+    def take_error(self) -> int:
+        """The errno that the kernel has for the next call that can be told: it says it once."""
+        if not self._is_reset() or self._reset_was_told:
+            return 0
+        self._reset_was_told = True
+        return errno.ECONNRESET
+
+    def tcp_info(self, most: int) -> bytes:
+        """``struct tcp_info`` of ``linux/tcp.h``, as far as the prober makes anything of it."""
+        info = bytearray(most)
+        if self._unacknowledged:
+            info[2] = 4  # tcpi_retransmits: after 0.2, 0.6, 1.4 and 3 s
+            info[24] = 1  # tcpi_unacked
+        elif self._has_vanished():
+            info[3] = int(
+                self._second() - self._server.speaks_last_s()
+            )  # tcpi_probes: one a second
+        info[144] = not self._takes  # tcpi_notsent_bytes
+        info[228] = self._takes  # tcpi_snd_wnd
+        return bytes(info)
 
     # What has happened by now. -------------------------------------------------------------------
 
@@ -188,14 +235,12 @@ class Kernel:
     def _is_reset(self) -> bool:
         return self._server.has_sent("RST", self._second())
 
+    def _has_vanished(self) -> bool:
+        return self._server.vanishes and self._server.speaks_last_s() <= self._second()
+
     def _has_ended(self) -> bool:
         ended = self._is_reset() or self._server.has_sent("FIN", self._second())
         return ended or self._broke_at is not None
-
-    def _tell_reset(self) -> None:
-        """The kernel says it once, to the first call that can be told."""
-        self._reset_was_told = True
-        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
     # Waiting. ------------------------------------------------------------------------------------
 
@@ -222,7 +267,8 @@ class Kernel:
             await self._waiting.park()
 
     async def _wake_at_arrivals(self) -> None:
-        await self._dialled.wait()
+        if not self._dialled.is_set():  # else this wait would be counted as a call
+            await self._dialled.wait()
         instants = {self._server.connected_s, *(at for at, _ in self._server.arrivals)}
         for second in sorted(instants):
             await trio.sleep_until(self._dialled_at + second)
@@ -239,11 +285,14 @@ class Kernel:
 _checkpoint_if_cancelled = trio.lowlevel.checkpoint_if_cancelled
 
 
+def failure(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
 class Socket:
     """What the prober uses of a socket. Closing is not a call that fails: on a socket it cannot."""
 
     def __init__(self, kernel: Kernel) -> None:
-        kernel.call("socket")
         kernel.open.add(self)
         self._kernel = kernel
 
@@ -256,11 +305,13 @@ class Socket:
     def connect_ex(self, _: tuple[str, int]) -> int:
         return self._errno_of("connect_ex") or self._connected_if_0(self._kernel.dial())
 
-    def getsockopt(self, level: int, option: int, octets: int = 0) -> int | bytes:
-        if (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR):
-            return self._connected_if_0(self._errno_of("getsockopt"))
-        self._kernel.call("getsockopt")
-        return bytes(octets)
+    def getsockopt(self, _: int, option: int, most: int = 0) -> int | bytes:
+        if option == socket.TCP_INFO:
+            self._kernel.call("TCP_INFO")
+            return self._kernel.tcp_info(most)
+        if self._kernel.connected:
+            return self._errno_of("SO_ERROR") or self._kernel.take_error()
+        return self._connected_if_0(self._errno_of("SO_ERROR"))
 
     def getsockname(self) -> tuple[str, int]:
         self._kernel.call("getsockname")
