@@ -62,7 +62,7 @@ TESTS = {
         "tests/net",
         "tests/test_prober.py",
         "tests/catalogue/test_catalogue.py",
-        "tests/proof/test_proof_faults.py",
+        "tests/cli/test_cli_check.py::test_seventeen_probes_of_one_server",
     ),
 }
 """The fastest killers first."""
@@ -283,8 +283,9 @@ def of_conduct() -> Iterator[Mutant]:
         replace, dial, "_resolver_limiter", trio.to_thread.current_default_thread_limiter
     )
     yield Mutant("conduct", "names resolve in everybody's limiter", shared)
-    for name, value in (("BURST", HUGE), ("INTERVAL_S", 0.0)):
-        yield Mutant("conduct", f"{name} = {value}", partial(replace, pace, name, value))
+    for defaults in ((0.0, pace.BURST), (pace.INTERVAL_S, HUGE)):
+        change = partial(setattr, pace.Pace.__init__, "__defaults__", defaults)
+        yield Mutant("conduct", f"interval_s, burst = {defaults}", change)
 
 
 def leave_open() -> None:

@@ -22,7 +22,7 @@ import pytest
 from mutants import CONTROL, TESTS, Mutant, mutants
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_S = 30.0
+PATIENCE_S = 20.0
 RUNNING = "running"
 CHOSEN_TESTS = "not compares_tables and not exhaustive and not long and not real_time"
 BROKE = "a test run that broke"
@@ -106,13 +106,17 @@ def judge(trial: Trial) -> str | None:
 
 
 def be_mutant(mutant: Mutant, output: int) -> int:
+    """Run the tests of the mutant's table, file by file, up to the first failure."""
     os.setpgid(0, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
     mutant.apply()
     options = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "--tb=no", "-rfE"]
-    chosen = [*options, "-m", CHOSEN_TESTS]
-    return int(pytest.main([*chosen, *TESTS[mutant.table]]))
+    for path in TESTS[mutant.table]:
+        status = pytest.main([*options, "-m", CHOSEN_TESTS, path])
+        if status:
+            return int(status)
+    return 0
 
 
 if __name__ == "__main__":
