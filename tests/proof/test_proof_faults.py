@@ -188,4 +188,4 @@ async def test_a_server_on_loopback_that_fails(fault: Fault, autojump_clock: Moc
             answer = answer_of(await prober.check(*listener.socket.getsockname()))
             nursery.cancel_scope.cancel()
         assert answer == expected_after(fault, octets, LOOPBACK), octets
-    assert open_descriptors() == descriptors
+    assert open_descriptors() <= descriptors
