@@ -80,6 +80,7 @@ async def serve(
         KeyError: No row has that name.
         ValueError: The host is not a numeric address, or the port is out of range.
         OSError: The port cannot be listened on.
+        ExceptionGroup: What the body raised, as out of every nursery of trio's.
     """
     row = BY_NAME[server] if isinstance(server, str) else server
     _require_address(host, port)

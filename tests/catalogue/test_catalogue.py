@@ -2,6 +2,8 @@
 
 import sys
 from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import trio
@@ -14,6 +16,8 @@ from probe.catalogue import BY_NAME, SERVERS, Server, serve
 from probe.catalogue.moves import Abort, Repeat
 from probe.catalogue.play import play
 from probe.catalogue.servers import NOT_SERVED
+
+AnyStream = trio.StapledStream[Any, Any]
 
 every_server = pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
 in_virtual_time = pytest.mark.parametrize(
@@ -65,12 +69,18 @@ async def test_what_only_the_kernel_can_tell() -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize(
+    "stream_pair",
+    [trio.testing.lockstep_stream_pair, trio.testing.memory_stream_pair],
+    ids=["the sender waits", "the sender never waits"],
+)
 @pytest.mark.parametrize("server", WITHOUT_RST, ids=lambda server: server.name)
-async def test_over_a_stream_that_makes_the_sender_wait(
+async def test_over_a_stream(
     server: Server,
+    stream_pair: Callable[[], tuple[AnyStream, AnyStream]],
     autojump_clock: MockClock,
 ) -> None:
-    ours, theirs = trio.testing.lockstep_stream_pair()
+    ours, theirs = stream_pair()
 
     async def refuse_to_abort() -> None:
         await trio.lowlevel.checkpoint()
