@@ -229,7 +229,7 @@ def _say_where(evidence: Evidence, where: Stage) -> str:
 
 
 def _say_finding(finding: Finding) -> str:
-    detail = f": {_detail(finding)}" if finding.detail else ""
+    detail = f": {escape(finding.detail)}" if finding.detail else ""
     return f"{finding.rule.code} ({finding.rule.section}){detail}"
 
 
@@ -254,10 +254,6 @@ def _errno(errno: int | None) -> str | None:
 def _reason(disconnect: Disconnect) -> str | None:
     code = disconnect.reason_code
     return None if code is None else REASONS.get(code, "unknown reason")
-
-
-def _detail(finding: Finding) -> str:
-    return escape(finding.detail)
 
 
 def _stage(time: StageTime) -> dict[str, object]:
@@ -320,5 +316,5 @@ def _finding(finding: Finding) -> dict[str, object]:
         "code": finding.rule.code,
         "section": finding.rule.section,
         "sentence": finding.rule.sentence,
-        "detail": _detail(finding) or None,
+        "detail": escape(finding.detail) or None,
     }
