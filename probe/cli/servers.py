@@ -16,9 +16,8 @@ from probe.cli.descriptors import allow_descriptors
 from probe.cli.output import complain
 from probe.cli.printing import Say, run_printing
 from probe.cli.status import OUTPUT_LOST, USAGE
-from probe.text import escape
+from probe.text import dump, escape
 
-_OCTETS_A_LINE: Final = 16
 _LINES_SHOWN: Final = 64
 _NAME_WIDTH: Final = max(map(len, BY_NAME))
 _BITES_WIDTH: Final = max(len(str(row.bites)) for row in SERVERS)
@@ -80,7 +79,8 @@ def _show(row: Server) -> Iterator[str]:
         yield f"client {number} of {len(row.turns)}:" if len(row.turns) > 1 else "moves:"
         for move in part:
             yield f"  {_say_move(move)}"
-            yield from _dump(move.octets if isinstance(move, Send | Drip | Repeat) else b"")
+            octets = move.octets if isinstance(move, Send | Drip | Repeat) else b""
+            yield from (f"    {line}" for line in dump(octets, _LINES_SHOWN))
     yield ""
     yield f"a good prober says: {_say_expected(row)}"
     yield f"where: {row.expected.where or '-'}   whose limit: {row.expected.whose or '-'}"
@@ -102,23 +102,6 @@ def _say_move(move: Move) -> str:
         case _:
             said = (type(move).__doc__ or "").partition(".")[0]
             return said[:1].lower() + said[1:]
-
-
-def _dump(octets: bytes) -> Iterator[str]:
-    """Show octets in lines of sixteen, in hex and as text; equal lines in a row once."""
-    lines = [octets[at : at + _OCTETS_A_LINE] for at in range(0, len(octets), _OCTETS_A_LINE)]
-    for number, line in enumerate(lines[:_LINES_SHOWN]):
-        before = lines[max(number - 2, 0) : number]
-        if line not in before[-1:]:
-            yield f"    {number * _OCTETS_A_LINE:04x}  {line.hex(' '):47}  {_text(line)}"
-        elif before != [line, line]:
-            yield "    *"
-    if len(lines) > _LINES_SHOWN:
-        yield f"    …     {len(octets) - _LINES_SHOWN * _OCTETS_A_LINE} octets more"
-
-
-def _text(octets: bytes) -> str:
-    return "".join(chr(octet) if 0x20 <= octet < 0x7F else "." for octet in octets)  # noqa: PLR2004
 
 
 # Printing and serving. --------------------------------------------------------------------------
