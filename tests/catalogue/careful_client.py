@@ -56,7 +56,7 @@ class Client:
     most_octets = 512 * 1024
     read_at_once = 64 * 1024
     skipped = frozenset({IGNORE, DEBUG, EXT_INFO})
-    identification = re.compile(rb"SSH-(2\.0|1\.99)-[^\0\r\n]+\r?\n")
+    identification = re.compile(rb"SSH-(2\.0|1\.99)-[^\0\r\n]+\r*\n")
     throttling = re.compile(rb"Exceeded MaxStartups\r\n|Not allowed at this time\r\n")
 
     stream: trio.SocketStream

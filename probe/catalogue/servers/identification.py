@@ -836,4 +836,14 @@ IDENTIFICATION: Final = (
         "A line, the identification string and KEXINIT in one segment.",
         bites=Bite("discarder", Outcome.UNHEALTHY),
     ),
+    Server(
+        "I75",
+        "identification-ends-in-cr-cr-lf",
+        "RFC 4253 §4.2",
+        Level.SHOULD,
+        "The identification string ends with one CR and one LF.",
+        (Send(b"SSH-2.0-OpenSSH_10.5\r\r\n"), _KEXINIT, Hold()),
+        Expected("ok", findings=("identification-cr-repeated",)),
+        bites=Bite("stickler", Outcome.UNHEALTHY),
+    ),
 )
