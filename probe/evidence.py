@@ -19,6 +19,16 @@ KEPT_LINES: Final = 16
 KEPT_OCTETS: Final = 512
 """What is kept of each such line, of the first octets, and of the unread ones."""
 
+KEPT_PASSAGES: Final = 32
+"""Passages that the transcript keeps: a common handshake has four. Of more, the first and the
+last."""
+
+KEPT_TRANSCRIPT_OCTETS: Final = 8192
+"""What they keep of octets in all: both sides' KEXINITs several times over."""
+
+KEPT_PASSAGE_OCTETS: Final = 16
+"""What each keeps of octets all the same, once that is used up: a line of a hex dump."""
+
 
 class End(StrEnum):
     """How a probe ended, as its own code saw it."""
@@ -33,6 +43,31 @@ class End(StrEnum):
     UNRESOLVED = "unresolved"
     UNCONNECTED = "unconnected"
     INTERNAL = "internal"
+
+
+class Side(StrEnum):
+    """Who said something."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+class Passage(NamedTuple):
+    """Octets that passed at one instant.
+
+    Attributes:
+        at_s: Seconds from the beginning of the probe.
+        side: Who sent them.
+        offset: How many that side had sent before.
+        length: How many these were.
+        octets: The first of them, as many as are kept.
+    """
+
+    at_s: float
+    side: Side
+    offset: int
+    length: int
+    octets: bytes
 
 
 class Attempt(NamedTuple):
@@ -128,6 +163,8 @@ class Evidence:
         octets_received: How many came.
         first_octet_s: When the first came, in seconds from the beginning of the probe.
         last_octet_s: When the last came.
+        transcript: What passed in both directions, in order; of many passages the first ones and
+            the last, each as far as it is kept.
         end: How the probe ended.
         errors: Every system call that failed but connect, in order; for connect see attempts.
         internal_error: Our own bug, if that is what ended it.
@@ -163,6 +200,7 @@ class Evidence:
         "spent_s",
         "stages",
         "tcp",
+        "transcript",
         "unread_octets",
         "violation",
         "where",
@@ -189,6 +227,7 @@ class Evidence:
         self.octets_received = 0
         self.first_octet_s: float | None = None
         self.last_octet_s: float | None = None
+        self.transcript: tuple[Passage, ...] = ()
         self.end = End.UNKNOWN
         self.errors: tuple[CallError, ...] = ()
         self.internal_error: str | None = None
@@ -200,12 +239,18 @@ class Evidence:
 
     def add_octets(self, octets: bytes, at_s: float) -> None:
         """Record that ``octets`` came ``at_s`` seconds after the beginning."""
+        self._add_passage(at_s, Side.SERVER, self.octets_received, octets)
         if self.first_octet_s is None:
             self.first_octet_s = at_s
         self.last_octet_s = at_s
         self.octets_received += len(octets)
         if len(self.first_octets) < KEPT_OCTETS:
             self.first_octets = (self.first_octets + octets)[:KEPT_OCTETS]
+
+    def add_sent(self, octets: bytes, at_s: float) -> None:
+        """Record that ``octets`` were sent ``at_s`` seconds after the beginning."""
+        self._add_passage(at_s, Side.CLIENT, self.octets_sent, octets)
+        self.octets_sent += len(octets)
 
     def add_line_before(self, line: bytes) -> None:
         """Record a line before the identification string; a flood of them costs no storage."""
@@ -249,3 +294,9 @@ class Evidence:
         if self.unread_octets:
             return self.unread_octets
         return next((line for line in reversed(self.lines_before) if line.strip()), b"")
+
+    def _add_passage(self, at_s: float, side: Side, offset: int, octets: bytes) -> None:
+        kept = self.transcript[: KEPT_PASSAGES - 1]
+        room = KEPT_TRANSCRIPT_OCTETS - sum(len(passage.octets) for passage in kept)
+        octets_kept = octets[: max(room, KEPT_PASSAGE_OCTETS)]
+        self.transcript = (*kept, Passage(at_s, side, offset, len(octets), octets_kept))

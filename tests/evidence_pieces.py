@@ -5,7 +5,7 @@ import errno
 from hypothesis import strategies as st
 
 from probe.budget import STAGES, Stage, StageTime
-from probe.evidence import Attempt, CallError, End, Evidence, TcpInfo
+from probe.evidence import Attempt, CallError, End, Evidence, Passage, Side, TcpInfo
 from probe.ssh import rules
 from probe.ssh.identification import Identification
 from probe.ssh.kexinit import Algorithms, KexInit
@@ -214,6 +214,16 @@ _tcp = st.none() | st.builds(
 )
 
 
+_passages = st.builds(
+    Passage,
+    _seconds,
+    st.sampled_from(Side),
+    st.integers(0, 9999),
+    st.integers(0, 9999),
+    _octets,
+)
+
+
 def _violations(*subjects: Subject) -> st.SearchStrategy[Finding]:
     broken = [rule for rule in rules.VIOLATIONS if rule.subject in subjects]
     return st.builds(Finding, st.sampled_from(broken), _text | _octets)
@@ -244,6 +254,7 @@ arbitrary = st.fixed_dictionaries(
         "octets_received": st.integers(0, 9999),
         "first_octet_s": st.none() | _seconds,
         "last_octet_s": st.none() | _seconds,
+        "transcript": _several(_passages),
         "end": st.sampled_from(End),
         "errors": _several(_errors),
         "internal_error": st.none() | _text,

@@ -158,7 +158,8 @@ class Conversation:
                 self._evidence.add_error("send", error.errno, error.strerror or "")
                 self._fall_silent()
             else:
-                self._evidence.octets_sent += sent
+                if sent:
+                    self._evidence.add_sent(self._unsent[:sent], self._stages.elapsed_s())
                 self._unsent = self._unsent[sent:]
 
     def _fall_silent(self) -> None:
