@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import trio
 
 import probe.prober
-from probe import budget, evidence, liveness, report, text, verdict
+from probe import budget, evidence, liveness, text, verdict
 from probe.net import dial, driver, pace, stages, tcp
+from probe.report import words
 from probe.ssh import handshake, kexinit, limits, rules
 
 HUGE = 1 << 62
@@ -57,7 +58,7 @@ TESTS = {
     ),
     "liveness": ("tests/kernel/test_kernel_rules.py", "tests/test_verdict.py"),
     "evidence": ("tests/test_evidence.py", "tests/test_verdict.py", "tests/net"),
-    "faces": ("tests/test_text.py", "tests/test_report.py"),
+    "faces": ("tests/test_text.py", "tests/report"),
     "conduct": (
         "tests/net",
         "tests/test_prober.py",
@@ -211,9 +212,9 @@ def of_verdicts() -> Iterator[Mutant]:
     for signature in verdict.SIGNATURES:
         change = partial(take_away, verdict, "SIGNATURES", signature)
         yield Mutant("verdicts", f"{signature[0]} is not recognised", change)
-    for words in verdict.THROTTLED_TEXTS:
-        change = partial(take_away, verdict, "THROTTLED_TEXTS", words)
-        yield Mutant("verdicts", f"«{words.decode()}» is not recognised", change)
+    for said in verdict.THROTTLED_TEXTS:
+        change = partial(take_away, verdict, "THROTTLED_TEXTS", said)
+        yield Mutant("verdicts", f"«{said.decode()}» is not recognised", change)
     for row in verdict.VERDICTS:
         yield Mutant("verdicts", f"{row.verdict} has another state", partial(restate, row))
 
@@ -243,17 +244,16 @@ def of_liveness() -> Iterator[Mutant]:
 
 def of_evidence() -> Iterator[Mutant]:
     """What is kept grows without bound; what is shown is not escaped or not cut."""
-    for name in ("KEPT_LINES", "KEPT_OCTETS"):
+    for name in ("KEPT_LINES", "KEPT_OCTETS", "KEPT_PASSAGES", "KEPT_TRANSCRIPT_OCTETS"):
         yield Mutant("evidence", f"{name} is huge", partial(replace, evidence, name, HUGE))
-    for method in ("add_octets", "add_line_before", "add_error", "add_attempt"):
+    for method in ("add_octets", "add_sent", "add_line_before", "add_error", "add_attempt"):
         change = partial(replace, evidence.Evidence, method, do_nothing)
         yield Mutant("evidence", f"Evidence.{method} does nothing", change)
     raw = partial(replace, text, "escape", lambda octets, most=HUGE: str(octets)[:most])
     yield Mutant("faces", "text of peers is not escaped", raw)
     yield Mutant("faces", "text of peers is not cut", uncut)
-    yield Mutant(
-        "faces", "the error is not said", partial(replace, report, "_circumstances", lambda _: ())
-    )
+    unsaid = partial(replace, words, "circumstances", lambda _: ())
+    yield Mutant("faces", "the error is not said", unsaid)
 
 
 def uncut() -> None:

@@ -4,7 +4,6 @@ import errno
 import json
 import pickle
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
@@ -25,6 +24,7 @@ from evidence_pieces import (
     violated,
 )
 from hypothesis import given, settings
+from report_pieces import strings
 
 from probe import report as report_module
 from probe.budget import Stage
@@ -387,6 +387,7 @@ EXPECTED = {
     "disconnect": {"reason_code": 2, "reason": "protocol error", "description": "bye\\x0d\\x0a"},
     "violation": {
         "code": "text-instead-of-packet",
+        "subject": "packet",
         "section": "RFC 4253 §6",
         "sentence": "Text came where a packet must begin.",
         "detail": "\\x1bbye",
@@ -394,12 +395,14 @@ EXPECTED = {
     "findings": [
         {
             "code": "name-twice",
+            "subject": "kexinit",
             "section": "RFC 4253 §7.1",
             "sentence": "A name-list holds a name twice.",
             "detail": "kex_algorithms: \\xff",
         },
         {
             "code": "strict-kex-absent",
+            "subject": "kexinit",
             "section": "draft-ietf-sshm-strict-kex",
             "sentence": "The server does not offer strict key exchange, the remedy against"
             " Terrapin.",
@@ -427,6 +430,11 @@ EXPECTED = {
         "peer_window_octets": 65536,
     },
     "octets": {"sent": 1500, "received": 1100, "first_s": 0.3, "last_s": 0.5},
+    "end": "disconnect",
+    "internal_error": None,
+    "first_hex": None,
+    "unread_hex": "6279650d0a",
+    "transcript": None,
 }
 """Its members but ``error``, which is the line's, and ``kexinit``, which is below."""
 
@@ -483,23 +491,12 @@ def test_what_could_not_be_negotiated_is_null() -> None:
 # Law 9: hostile text. ----------------------------------------------------------------------------
 
 
-def strings(value: object) -> Iterator[str]:
-    """All strings in a value made for JSON."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from strings(inner)
-
-
 def assert_harmless(seen: Evidence) -> None:
     report = Report(seen)
     assert report.line().isprintable()
     assert repr(report).isprintable()
     assert all(text.isprintable() for text in strings(report.to_dict()))
+    assert all(line.isprintable() for line in report.explain(whole=True).split("\n"))
     written = report.to_json()
     assert written.isascii()
     assert written.isprintable()
@@ -546,6 +543,8 @@ def test_hostile_text_is_shown_escaped_and_whole(seen: Evidence) -> None:
     assert_harmless(seen)
     report = Report(seen)
     assert any(HARMLESS in text for text in (report.line(), *strings(report.to_dict())))
+    shown = re.sub(r"\n *", "", report.explain())  # as if the lines had no end
+    assert HARMLESS.replace(" ", "") in shown.replace(" ", "").replace('\\"', '"')
 
 
 # Law 1: a text of a peer that is shown has a length.
@@ -568,7 +567,8 @@ def test_long_text_is_cut_wherever_it_is_shown(octets: bytes) -> None:
     )
     members = Report(seen).to_dict()
     error, target = members.pop("error"), members.pop("target")
-    assert max(len(text) for text in strings(members)) == 256
+    assert members.pop("unread_hex") == octets[:512].hex()
+    assert 253 <= max(len(text) for text in strings(members)) <= 256
     assert isinstance(target, str)
     assert len(target) <= 256 + len(":22")
     assert isinstance(error, str)

@@ -1,0 +1,275 @@
+"""Evidence as the members of a JSON object, and back."""
+
+import errno
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from probe import liveness
+from probe.budget import Stage, StageTime
+from probe.evidence import (
+    KEPT_OCTETS,
+    Attempt,
+    CallError,
+    End,
+    Evidence,
+    Passage,
+    Side,
+    TcpInfo,
+)
+from probe.report.words import errno_name, reason_name, seconds
+from probe.ssh import rules
+from probe.ssh.identification import Identification
+from probe.ssh.kexinit import OFFER, Algorithms, KexInit, hassh_server, negotiate
+from probe.ssh.messages import Disconnect
+from probe.ssh.rules import Finding, Rule, Subject
+from probe.text import escape, unescape
+
+RULES: Final = {
+    rule.code: rule for rule in (*rules.FINDINGS, *rules.VIOLATIONS, *liveness.FINDINGS)
+}
+"""Every rule that a finding or a violation can be about."""
+
+
+def to_members(seen: Evidence, *, transcript: bool) -> dict[str, object]:
+    """Return what was seen as members of the report's JSON."""
+    return {
+        "end": seen.end,
+        "where": seen.where,
+        "whose": seen.whose,
+        "spent_s": seconds(seen.spent_s),
+        "stages": [_stage(time) for time in seen.stages],
+        "address": seen.address,
+        "addresses": list(seen.addresses),
+        "attempts": [_attempt(attempt) for attempt in seen.attempts],
+        "lines_before": [escape(line) for line in seen.lines_before],
+        "lines_before_count": seen.lines_before_count,
+        "identification": seen.identification and _identification(seen.identification),
+        "kexinit": seen.kexinit and _kexinit(seen.kexinit),
+        "messages_before": seen.messages_before,
+        "disconnect": seen.disconnect and _disconnect(seen.disconnect),
+        "violation": seen.violation and _finding(seen.violation),
+        "findings": [_finding(finding) for finding in seen.findings],
+        "errors": [_call_error(error) for error in seen.errors],
+        "internal_error": None if seen.internal_error is None else escape(seen.internal_error),
+        "last_words": escape(seen.last_words) or None,
+        "first_hex": None if seen.identification else seen.first_octets[:KEPT_OCTETS].hex(),
+        "unread_hex": seen.unread_octets[:KEPT_OCTETS].hex(),
+        "tcp": None if seen.tcp is None else seen.tcp._asdict(),
+        "octets": {
+            "sent": seen.octets_sent,
+            "received": seen.octets_received,
+            "first_s": _seconds(seen.first_octet_s),
+            "last_s": _seconds(seen.last_octet_s),
+        },
+        "transcript": [_passage(passage) for passage in seen.transcript] if transcript else None,
+    }
+
+
+def _stage(time: StageTime) -> dict[str, object]:
+    return time._asdict() | {"began_s": seconds(time.began_s), "spent_s": seconds(time.spent_s)}
+
+
+def _attempt(attempt: Attempt) -> dict[str, object]:
+    return attempt._asdict() | {
+        "began_s": seconds(attempt.began_s),
+        "spent_s": seconds(attempt.spent_s),
+        "errno": errno_name(attempt.errno),
+    }
+
+
+def _call_error(error: CallError) -> dict[str, object]:
+    return {"call": error.call, "errno": errno_name(error.errno), "text": escape(error.text)}
+
+
+def _identification(seen: Identification) -> dict[str, object]:
+    return {
+        "text": escape(seen.octets),
+        "protoversion": escape(seen.protoversion),
+        "softwareversion": escape(seen.softwareversion),
+        "comments": None if seen.comments is None else escape(seen.comments),
+    }
+
+
+def _kexinit(seen: KexInit) -> dict[str, object]:
+    lists = {
+        field: [escape(name) for name in names]
+        for field, names in seen.algorithms._asdict().items()
+    }
+    chosen = negotiate(OFFER, seen.algorithms)._asdict()
+    return {
+        "cookie": seen.cookie.hex(),
+        **lists,
+        "first_kex_packet_follows": seen.first_kex_packet_follows,
+        "reserved": seen.reserved,
+        "strict_kex": seen.offers_strict_kex,
+        "hassh_server": hassh_server(seen.algorithms),
+        "negotiated": {
+            field: None if name is None else escape(name) for field, name in chosen.items()
+        },
+    }
+
+
+def _disconnect(seen: Disconnect) -> dict[str, object]:
+    return {
+        "reason_code": seen.reason_code,
+        "reason": reason_name(seen),
+        "description": escape(seen.description),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "code": finding.rule.code,
+        "subject": finding.rule.subject,
+        "section": finding.rule.section,
+        "sentence": finding.rule.sentence,
+        "detail": escape(finding.detail) or None,
+    }
+
+
+def _passage(passage: Passage) -> dict[str, object]:
+    return {
+        "at_s": seconds(passage.at_s),
+        "side": passage.side,
+        "offset": passage.offset,
+        "length": passage.length,
+        "hex": passage.octets.hex(),
+    }
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else seconds(value)
+
+
+# And back. ---------------------------------------------------------------------------------------
+
+
+def from_members(members: Mapping[str, Any]) -> Evidence:
+    """Make evidence of the members of a report's JSON.
+
+    Text that was cut stays cut.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: They are not those of a report.
+    """
+    seen = Evidence(unescape(members["host"]), int(members["port"]))
+    seen.end = End(members["end"])
+    seen.where = members["where"] and Stage(members["where"])
+    seen.whose = members["whose"] and Stage(members["whose"])
+    seen.spent_s = float(members["spent_s"])
+    seen.stages = tuple(map(_to_stage, members["stages"]))
+    seen.address = members["address"] and str(members["address"])
+    seen.addresses = tuple(map(str, members["addresses"]))
+    seen.attempts = tuple(map(_to_attempt, members["attempts"]))
+    seen.lines_before = _to_names(members["lines_before"])
+    seen.lines_before_count = int(members["lines_before_count"])
+    seen.identification = members["identification"] and _to_identification(
+        members["identification"],
+    )
+    seen.kexinit = members["kexinit"] and _to_kexinit(members["kexinit"])
+    seen.messages_before = int(members["messages_before"])
+    seen.disconnect = members["disconnect"] and _to_disconnect(members["disconnect"])
+    seen.violation = members["violation"] and _to_finding(members["violation"])
+    seen.findings = tuple(map(_to_finding, members["findings"]))
+    seen.errors = tuple(map(_to_call_error, members["errors"]))
+    if members["internal_error"] is not None:
+        seen.internal_error = unescape(members["internal_error"])
+    seen.first_octets = bytes.fromhex(members["first_hex"] or "")
+    seen.unread_octets = bytes.fromhex(members["unread_hex"])
+    seen.tcp = members["tcp"] and _to_tcp(members["tcp"])
+    octets = members["octets"]
+    seen.octets_sent, seen.octets_received = int(octets["sent"]), int(octets["received"])
+    seen.first_octet_s, seen.last_octet_s = map(_to_seconds, (octets["first_s"], octets["last_s"]))
+    seen.transcript = tuple(map(_to_passage, members["transcript"] or ()))
+    return seen
+
+
+def _to_stage(row: Mapping[str, Any]) -> StageTime:
+    return StageTime(
+        Stage(row["stage"]),
+        float(row["began_s"]),
+        float(row["spent_s"]),
+        float(row["limit_s"]),
+        bool(row["completed"]),
+    )
+
+
+def _to_attempt(row: Mapping[str, Any]) -> Attempt:
+    return Attempt(
+        str(row["address"]),
+        float(row["began_s"]),
+        float(row["spent_s"]),
+        str(row["outcome"]),
+        _to_errno(row["errno"]),
+    )
+
+
+def _to_call_error(row: Mapping[str, Any]) -> CallError:
+    return CallError(str(row["call"]), _to_errno(row["errno"]), unescape(row["text"]))
+
+
+def _to_errno(name: str | None) -> int | None:
+    """Return the number that the errno has on this system, which may not be the writer's."""
+    if name is None:
+        return None
+    return int(getattr(errno, name, name))
+
+
+def _to_identification(row: Mapping[str, Any]) -> Identification:
+    comments = row["comments"]
+    return Identification(
+        _to_octets(row["text"]),
+        _to_octets(row["protoversion"]),
+        _to_octets(row["softwareversion"]),
+        None if comments is None else _to_octets(comments),
+    )
+
+
+def _to_kexinit(row: Mapping[str, Any]) -> KexInit:
+    return KexInit(
+        bytes.fromhex(row["cookie"]),
+        Algorithms._make(_to_names(row[field]) for field in Algorithms._fields),
+        bool(row["first_kex_packet_follows"]),
+        int(row["reserved"]),
+    )
+
+
+def _to_disconnect(row: Mapping[str, Any]) -> Disconnect:
+    code = row["reason_code"]
+    return Disconnect(None if code is None else int(code), _to_octets(row["description"]))
+
+
+def _to_finding(row: Mapping[str, Any]) -> Finding:
+    """A rule that this version does not know is taken as it was written."""
+    code, subject = str(row["code"]), Subject(row["subject"])
+    written = Rule(code, subject, str(row["section"]), str(row["sentence"]))
+    return Finding(RULES.get(code, written), unescape(row["detail"] or ""))
+
+
+def _to_tcp(row: Mapping[str, Any]) -> TcpInfo:
+    numbers: list[Any] = [
+        None if row[field] is None else int(row[field]) for field in TcpInfo._fields
+    ]
+    return TcpInfo(*numbers)
+
+
+def _to_passage(row: Mapping[str, Any]) -> Passage:
+    return Passage(
+        float(row["at_s"]),
+        Side(row["side"]),
+        int(row["offset"]),
+        int(row["length"]),
+        bytes.fromhex(row["hex"]),
+    )
+
+
+def _to_seconds(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _to_octets(text: str) -> bytes:
+    return unescape(text).encode(errors="surrogateescape")
+
+
+def _to_names(texts: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(map(_to_octets, texts))
