@@ -15,7 +15,7 @@ from probe.version import VERSION
 if TYPE_CHECKING:
     from probe.budget import STAGES, Budget, Stage, StageTime
     from probe.evidence import Evidence
-    from probe.prober import check, check_blocking, handshake
+    from probe.prober import check, check_addresses, check_blocking, handshake
     from probe.report import Report
     from probe.ssh.rules import Finding
     from probe.text import escape
@@ -36,6 +36,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "check",
+    "check_addresses",
     "check_blocking",
     "escape",
     "handshake",
@@ -44,7 +45,7 @@ __all__ = [
 _HOMES = {
     "probe.budget": ("STAGES", "Budget", "Stage", "StageTime"),
     "probe.evidence": ("Evidence",),
-    "probe.prober": ("check", "check_blocking", "handshake"),
+    "probe.prober": ("check", "check_addresses", "check_blocking", "handshake"),
     "probe.report": ("Report",),
     "probe.ssh.rules": ("Finding",),
     "probe.text": ("escape",),

@@ -1,5 +1,6 @@
 """The prober, whole: a budget and a server in, a report out."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from socket import AF_INET, AF_INET6, AF_UNSPEC
@@ -11,15 +12,23 @@ from probe import liveness
 from probe.budget import Budget, Stage
 from probe.evidence import End, Evidence
 from probe.net import kernel
-from probe.net.dial import connect, resolve
+from probe.net.dial import AddressInfo, connect, resolve, source_address
 from probe.net.driver import Conversation, open_wire
-from probe.net.stages import Ended, Expired, Stages
+from probe.net.stages import Ended, Expired, Stages, open_nursery
 from probe.report import Report
 from probe.target import SSH_PORT, require_target
 
 DEFAULT_BUDGET: Final = Budget()
 
 _FAMILIES: Final = {None: AF_UNSPEC, 4: AF_INET, 6: AF_INET6}
+
+_VERSIONS: Final = {AF_INET: 4, AF_INET6: 6}
+
+LOGGER: Final = logging.getLogger("probe")
+"""Says at level DEBUG what came of each probe, and at ERROR, with its traceback, when a bug of ours
+ended one. Silent until the caller configures logging."""
+
+LOGGER.addHandler(logging.NullHandler())
 
 
 async def check(
@@ -28,6 +37,7 @@ async def check(
     *,
     budget: Budget = DEFAULT_BUDGET,
     ip_version: Literal[4, 6] | None = None,
+    source: str | None = None,
 ) -> Report:
     """Ask the server at ``host`` whether a session can begin, and always have an answer.
 
@@ -45,27 +55,117 @@ async def check(
         port: 1 to 65535.
         budget: How long it may take, in all and stage by stage.
         ip_version: 4 or 6 to use addresses of that version alone.
+        source: Numeric address of this machine to connect from; only addresses of its version are
+            used then.
 
     Returns:
         The report. Whatever is wrong with the server or the network is in it, never raised.
 
     Raises:
-        ValueError: ``host`` is empty or holds NUL or white space, or ``port`` is out of range.
+        ValueError: ``host`` is empty or holds NUL or white space, ``port`` is out of range, or
+            ``source`` is not numeric or of another IP version than ``ip_version``.
     """
-    require_target(host, port)
-    evidence = Evidence(host, port)
-    stages = Stages(budget)
+    dialler = _Dialler(host, port, ip_version, source)
+    evidence, stages = Evidence(host, port), Stages(budget)
 
     async def converse() -> None:
-        addresses = await resolve(stages, evidence, _FAMILIES[ip_version])
-        stream = await connect(addresses, stages, evidence)
+        addresses = await dialler.resolve(stages, evidence)
+        await dialler.converse(addresses, stages, evidence)
+
+    await _conduct(converse, stages, evidence)
+    return _report(evidence)
+
+
+async def check_addresses(
+    host: str,
+    port: int = SSH_PORT,
+    *,
+    budget: Budget = DEFAULT_BUDGET,
+    ip_version: Literal[4, 6] | None = None,
+    source: str | None = None,
+) -> tuple[Report, ...]:
+    """Ask at every address of ``host``, side by side, in the time of one probe.
+
+    Like ``check``, which is content with the first address that answers.
+
+    Returns:
+        A report for each address, in the resolver's order; a single one if there is none.
+
+    Raises:
+        ValueError: As for ``check``.
+    """
+    dialler = _Dialler(host, port, ip_version, source)
+    scout, stages = Evidence(host, port), Stages(budget)
+    found: list[AddressInfo] = []
+
+    async def look_up() -> None:
+        found.extend(await dialler.resolve(stages, scout))
+
+    await _conduct(look_up, stages, scout)
+    if not found:
+        return (_report(scout),)
+    by_address = dict(zip(scout.addresses, found, strict=True))  # a resolver may repeat itself
+    reports: dict[str, Report] = {}
+
+    async def check_one(info: AddressInfo, address: str) -> None:
+        evidence, own = Evidence(host, port), Stages(budget, stages.ledger.began_at)
+        evidence.addresses = (address,)
+
+        async def converse() -> None:
+            own.share_resolve(stages)
+            await dialler.converse([info], own, evidence)
+
+        await _conduct(converse, own, evidence)
+        reports[address] = _report(evidence)
+
+    async with open_nursery() as nursery:
+        for address, info in by_address.items():
+            nursery.start_soon(check_one, info, address)
+    return tuple(reports[address] for address in by_address)
+
+
+def require_source(source: str, ip_version: Literal[4, 6] | None) -> AddressInfo:
+    """Read the address that connections shall come from.
+
+    Raises:
+        ValueError: It is not numeric, or of another IP version than ``ip_version``.
+    """
+    family, address = source_address(source)
+    if ip_version not in (None, _VERSIONS[family]):
+        message = f"{source} is no address of IP version {ip_version}"
+        raise ValueError(message)
+    return family, address
+
+
+class _Dialler:
+    """Where a probe connects to, and from where."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        ip_version: Literal[4, 6] | None,
+        source: str | None,
+    ) -> None:
+        require_target(host, port)
+        self._source = None if source is None else require_source(source, ip_version)
+        self._family = _FAMILIES[ip_version] if self._source is None else self._source[0]
+
+    async def resolve(self, stages: Stages, evidence: Evidence) -> list[AddressInfo]:
+        return await resolve(stages, evidence, self._family)
+
+    async def converse(
+        self,
+        addresses: list[AddressInfo],
+        stages: Stages,
+        evidence: Evidence,
+    ) -> None:
+        stream = await connect(addresses, stages, evidence, self._source)
         with closing(stream):
             try:
                 await Conversation(stream, stages, evidence).run()
             finally:
                 kernel.record(stream.socket, evidence)
-
-    return await _conduct(converse, stages, evidence)
 
 
 async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET) -> Report:
@@ -88,7 +188,8 @@ async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET)
         async with open_wire(stream, evidence) as wire:
             await Conversation(wire, stages, evidence).run()
 
-    return await _conduct(converse, stages, evidence)
+    await _conduct(converse, stages, evidence)
+    return _report(evidence)
 
 
 def check_blocking(
@@ -97,6 +198,7 @@ def check_blocking(
     *,
     budget: Budget = DEFAULT_BUDGET,
     ip_version: Literal[4, 6] | None = None,
+    source: str | None = None,
 ) -> Report:
     """Do what ``check`` does, for code without trio. Blocks the calling thread for the budget.
 
@@ -108,7 +210,7 @@ def check_blocking(
     """
 
     async def run() -> Report:
-        return await check(host, port, budget=budget, ip_version=ip_version)
+        return await check(host, port, budget=budget, ip_version=ip_version, source=source)
 
     return trio.run(run)
 
@@ -117,8 +219,8 @@ async def _conduct(
     converse: Callable[[], Awaitable[None]],
     stages: Stages,
     evidence: Evidence,
-) -> Report:
-    """Run a conversation under the probe's own scope, and report however it ended."""
+) -> None:
+    """Run a conversation under the probe's own scope, and record however it ended."""
     try:
         with stages.open(Stage.PROBE):
             await converse()
@@ -128,13 +230,20 @@ async def _conduct(
         if evidence.end is End.UNKNOWN:
             evidence.end = End.DEADLINE
             evidence.whose = stages.ledger.whose()
-    except Exception as error:  # noqa: BLE001 - a bug of ours must become a verdict: UNKNOWN
+    except Exception as error:  # a bug of ours must become a verdict: UNKNOWN
         evidence.end = End.INTERNAL
         evidence.internal_error = repr(error)
+        LOGGER.exception("sshprobe itself failed")
     evidence.spent_s = stages.elapsed_s()
     if evidence.end is End.COMPLETE:
         stages.leave(Stage.PROBE)
     evidence.where = stages.ledger.where()
     evidence.stages = stages.ledger.times(stages.ledger.began_at + evidence.spent_s)
     evidence.findings += tuple(liveness.findings(evidence))
-    return Report(evidence)
+
+
+def _report(evidence: Evidence) -> Report:
+    report = Report(evidence)
+    if LOGGER.isEnabledFor(logging.DEBUG):
+        LOGGER.debug("%s", report.line())
+    return report

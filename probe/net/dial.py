@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import sys
 from functools import partial
 from typing import Final, cast
 
@@ -27,7 +28,26 @@ SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 AddressInfo = tuple[socket.AddressFamily, SocketAddress]
 """A family and a socket address of that family."""
 
+_IP_BIND_ADDRESS_NO_PORT: Final = 24
+"""linux/in.h: Python's socket module names it from 3.12 on."""
+
 _limiter: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("sshprobe-resolver")
+
+
+def source_address(source: str) -> AddressInfo:
+    """Read the address that connections shall come from.
+
+    Args:
+        source: Numeric; ``fe80::1%eth0`` for a scoped one.
+
+    Raises:
+        ValueError: It is no numeric address.
+    """
+    try:
+        return _look_up(source, 0, socket.AF_UNSPEC, socket.AI_NUMERICHOST)[0]
+    except (OSError, UnicodeError):
+        message = f"not a numeric address to connect from: {source!r}"
+        raise ValueError(message) from None
 
 
 async def resolve(
@@ -66,6 +86,7 @@ async def connect(
     addresses: list[AddressInfo],
     stages: Stages,
     evidence: Evidence,
+    source: AddressInfo | None = None,
 ) -> TcpStream:
     """Connect to the first address that answers.
 
@@ -76,15 +97,16 @@ async def connect(
         addresses: At least one.
         stages: Where the stage ``connect`` is opened, once for all addresses.
         evidence: Where outcomes are recorded.
+        source: Where connections shall come from; the system's choice if ``None``.
 
     Raises:
         Ended: No address could be connected to.
     """
     with stages.open(Stage.CONNECT):
         if len(addresses) == 1:
-            winner = await _dial(addresses[0], stages, evidence)
+            winner = await _dial(addresses[0], stages, evidence, source)
         else:
-            winner = await _Race(stages, evidence).run(addresses)
+            winner = await _Race(stages, evidence, source).run(addresses)
         if winner is None:
             raise Ended(End.UNCONNECTED)
         return TcpStream(winner)
@@ -133,9 +155,10 @@ def _resolver_limiter() -> trio.CapacityLimiter:
 class _Race:
     """Several addresses dialled side by side; the first that answers wins."""
 
-    def __init__(self, stages: Stages, evidence: Evidence) -> None:
+    def __init__(self, stages: Stages, evidence: Evidence, source: AddressInfo | None) -> None:
         self._stages = stages
         self._evidence = evidence
+        self._source = source
         self._winner: socket.socket | None = None
 
     async def run(self, addresses: list[AddressInfo]) -> socket.socket | None:
@@ -157,7 +180,7 @@ class _Race:
         failed: trio.Event,
         race: trio.CancelScope,
     ) -> None:
-        sock = await _dial(address, self._stages, self._evidence)
+        sock = await _dial(address, self._stages, self._evidence, self._source)
         if sock is None:
             failed.set()
         elif self._winner is None:
@@ -167,7 +190,12 @@ class _Race:
             sock.close()
 
 
-async def _dial(info: AddressInfo, stages: Stages, evidence: Evidence) -> socket.socket | None:
+async def _dial(
+    info: AddressInfo,
+    stages: Stages,
+    evidence: Evidence,
+    source: AddressInfo | None,
+) -> socket.socket | None:
     """Dial one address, record the outcome, return the connected socket or ``None``.
 
     A checkpoint.
@@ -179,6 +207,8 @@ async def _dial(info: AddressInfo, stages: Stages, evidence: Evidence) -> socket
     sock: socket.socket | None = None
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
+        if source is not None:
+            _bind(sock, source)
         failed = await _connect(sock, address)
         outcome = "failed" if failed else "connected"
     except OSError as error:
@@ -194,6 +224,13 @@ async def _dial(info: AddressInfo, stages: Stages, evidence: Evidence) -> socket
     if evidence.address is None:  # of two that answer at one instant the first wins
         evidence.address = written
     return sock
+
+
+def _bind(sock: socket.socket, source: AddressInfo) -> None:
+    """Choose the address, and leave the port to ``connect``: so two servers may see one port."""
+    if sys.platform == "linux":
+        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+    sock.bind(source[1])
 
 
 async def _connect(

@@ -34,12 +34,13 @@ class Stages:
 
     Args:
         budget: How long each stage may take.
+        began_at: When the probe began, on trio's clock; now if ``None``.
     """
 
     __slots__ = ("ledger",)
 
-    def __init__(self, budget: Budget) -> None:
-        self.ledger = Ledger(budget, trio.current_time())
+    def __init__(self, budget: Budget, began_at: float | None = None) -> None:
+        self.ledger = Ledger(budget, trio.current_time() if began_at is None else began_at)
 
     def open(self, stage: Stage) -> "_OpenStage":
         """Return the context of ``stage``.
@@ -48,6 +49,15 @@ class Stages:
         passes through.
         """
         return _OpenStage(self.ledger, stage)
+
+    def share_resolve(self, others: "Stages") -> None:
+        """Count the other probe's look-up as this one's, too."""
+        now = trio.current_time()
+        for time in others.ledger.times(now):
+            if time.stage is Stage.RESOLVE:
+                began = others.ledger.began_at + time.began_s
+                self.ledger.enter(Stage.RESOLVE, began)
+                self.ledger.leave(Stage.RESOLVE, began + time.spent_s)
 
     def begin(self, stage: Stage) -> None:
         """Count ``stage`` as begun though there is no time left to wait in it."""
@@ -70,7 +80,10 @@ class _OpenStage:
         self._stage = stage
 
     def __enter__(self) -> None:
-        deadline = self._ledger.enter(self._stage, trio.current_time())
+        # The outermost stage began with the call, perhaps a look-up ago.
+        outermost = self._stage is Stage.PROBE
+        began = self._ledger.began_at if outermost else trio.current_time()
+        deadline = self._ledger.enter(self._stage, began)
         self._scope = trio.CancelScope(deadline=deadline)
         self._scope.__enter__()
 

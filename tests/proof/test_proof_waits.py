@@ -122,18 +122,17 @@ class Broken(NamedTuple):
     says: str
 
 
-async def wait_then_conduct(*conduct: object) -> probe.Report:
+async def wait_then_conduct(*conduct: object) -> None:
     await wait_for_ever()
-    return await good_conduct(*conduct)
+    await good_conduct(*conduct)
 
 
-async def conduct_then_wait(*conduct: object) -> probe.Report:
-    report = await good_conduct(*conduct)
+async def conduct_then_wait(*conduct: object) -> None:
+    await good_conduct(*conduct)
     await wait_for_ever()
-    return report
 
 
-good_conduct: Callable[..., Awaitable[probe.Report]] = prober._conduct  # noqa: SLF001 - its test
+good_conduct: Callable[..., Awaitable[None]] = prober._conduct  # noqa: SLF001 - its test
 
 BROKEN = {
     "a shielded wait": Broken(
