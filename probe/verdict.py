@@ -5,7 +5,7 @@ predicate holds is the verdict.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from errno import (
     ECONNABORTED,
@@ -37,6 +37,14 @@ class State(StrEnum):
     WARNING = "warning"
     UNKNOWN = "unknown"
     CRITICAL = "critical"
+
+
+def worst(states: Iterable[State]) -> State:
+    """Return the worst of ``states``; OK if there are none."""
+    return max(states, key=_BEST_TO_WORST.index, default=State.OK)
+
+
+_BEST_TO_WORST: Final = tuple(State)
 
 
 class Verdict(StrEnum):

@@ -3,7 +3,9 @@
 import sys
 from collections.abc import Sequence
 
-from probe.cli.status import FAILED, INTERRUPTED
+from probe.cli.status import FAILED, INTERRUPTED, to_binary
+
+_BINARY = "--exit-binary"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -12,10 +14,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Without the program's name; those of the process if ``None``.
     """
+    typed = sys.argv[1:] if arguments is None else arguments
+    if _BINARY not in typed:
+        return _run(typed)
+    try:
+        return to_binary(_run(typed))
+    except SystemExit as ended:  # a mistake on the command line, which shall be 0 or 1, too
+        raise SystemExit(to_binary(int(ended.code or 0))) from None
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         from probe.cli.arguments import parse  # noqa: PLC0415 - so that Ctrl-C finds the except
 
-        options = parse(sys.argv[1:] if arguments is None else arguments)
+        options = parse(arguments)
         status: int = options.run(options)
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -5,12 +5,12 @@ from typing import Final
 
 import trio
 
-from probe.cli.colours import paint
 from probe.cli.output import is_colourful
 from probe.cli.printing import Say, run_printing
-from probe.cli.status import worst
+from probe.cli.saying import say_report
+from probe.cli.status import status_of
 from probe.net.pace import Pace
-from probe.prober import check
+from probe.prober import check, check_addresses
 from probe.report import Report
 from probe.target import Target
 from probe.verdict import State
@@ -22,7 +22,7 @@ IN_FLIGHT: Final = 200
 def run(options: Namespace) -> int:
     """Probe ``options.targets``, print a line for each, and return the exit status."""
     checks = _Checks(options)
-    return run_printing(checks.run) or worst(checks.states)
+    return run_printing(checks.run) or status_of(checks.states)
 
 
 class _Checks:
@@ -43,16 +43,14 @@ class _Checks:
     async def _probe(self, target: Target, say: Say) -> None:
         async with self._limiter:  # first: who waits for a place after its turn loses the turn
             await trio.sleep_until(self._pace.reserve(target, trio.current_time()))
-            options = self._options
-            report = await check(*target, budget=options.budget, ip_version=options.ip_version)
-        self.states.append(report.state)
-        say(self._line(report))
+            reports = await self._check(target)
+        for report in reports:
+            state, text = say_report(report, self._options, colourful=self._colourful)
+            self.states.append(state)
+            say(text)
 
-    def _line(self, report: Report) -> str:
-        if self._options.json:
-            return report.to_json()
-        line = report.line()
-        if not self._colourful:
-            return line
-        state = report.state.upper()
-        return paint(state, report.state) + line.removeprefix(state)
+    async def _check(self, target: Target) -> tuple[Report, ...]:
+        keywords = self._options.keywords
+        if self._options.all_addresses:
+            return await check_addresses(*target, **keywords)
+        return (await check(*target, **keywords),)

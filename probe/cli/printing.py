@@ -4,7 +4,7 @@ The work hands over lines and never waits for a reader. A signal ends the work, 
 by then is still printed. A reader that is gone ends the work, too.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from signal import SIGINT, SIGTERM
 from typing import Final
 
@@ -32,6 +32,17 @@ def run_printing(work: Callable[[Say], Awaitable[None]]) -> int:
     """
     reserve_standard_streams()
     return trio.run(_Printer().run, work)
+
+
+def print_lines(lines: Iterable[str]) -> int:
+    """Print ``lines``, and return an exit status as ``run_printing`` does."""
+
+    async def say_all(say: Say) -> None:
+        for line in lines:
+            say(line)
+            await trio.lowlevel.checkpoint()
+
+    return run_printing(say_all)
 
 
 class _Printer:

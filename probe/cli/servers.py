@@ -2,7 +2,7 @@
 
 import json
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Final
@@ -14,7 +14,7 @@ from probe.catalogue.listen import Visit
 from probe.catalogue.moves import Drip, Move, Repeat, Send, Wait
 from probe.cli.descriptors import allow_descriptors
 from probe.cli.output import complain
-from probe.cli.printing import Say, run_printing
+from probe.cli.printing import Say, print_lines, run_printing
 from probe.cli.status import OUTPUT_LOST, USAGE
 from probe.text import dump, escape
 
@@ -26,12 +26,12 @@ _SPARE_DESCRIPTORS: Final = 32
 
 def run_list(options: Namespace) -> int:
     """Print the catalogue, a row a line."""
-    return _print(_list_as_json() if options.json else _list_as_table())
+    return print_lines(_list_as_json() if options.json else _list_as_table())
 
 
 def run_show(options: Namespace) -> int:
     """Print what one server does, octet by octet."""
-    return _print(_show(BY_NAME[options.name]))
+    return print_lines(_show(BY_NAME[options.name]))
 
 
 def run_serve(options: Namespace) -> int:
@@ -104,16 +104,7 @@ def _say_move(move: Move) -> str:
             return said[:1].lower() + said[1:]
 
 
-# Printing and serving. --------------------------------------------------------------------------
-
-
-def _print(lines: Iterable[str]) -> int:
-    async def say_all(say: Say) -> None:
-        for line in lines:
-            say(line)
-            await trio.lowlevel.checkpoint()
-
-    return run_printing(say_all)
+# Serving. ---------------------------------------------------------------------------------------
 
 
 class _Serving:

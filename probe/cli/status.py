@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from signal import SIGINT, SIGPIPE
 from typing import Final
 
-from probe.verdict import State
+from probe.verdict import State, worst
 
 STATUSES: Final = {
     State.OK: 0,
@@ -28,9 +28,15 @@ INTERRUPTED: Final = SIGNALLED + SIGINT
 OUTPUT_LOST: Final = SIGNALLED + SIGPIPE
 """Nobody read the output: some reports were not written."""
 
-_ORDER: Final = tuple(STATUSES)
 
-
-def worst(states: Iterable[State]) -> int:
+def status_of(states: Iterable[State]) -> int:
     """Return the exit status of the worst of ``states``; that of OK if there are none."""
-    return STATUSES[max(states, key=_ORDER.index, default=State.OK)]
+    return STATUSES[worst(states)]
+
+
+def to_binary(status: int) -> int:
+    """Make 0 or 1 of an exit status, as orchestrators want it: 1 is a server that is not there.
+
+    A warning is none: sshd lives and is full, or refuses this source, and a restart mends neither.
+    """
+    return int(status not in (STATUSES[State.OK], STATUSES[State.WARNING]))

@@ -38,7 +38,7 @@ transcript          null unless asked for, or of each passage: at_s, side, offse
 ==================  =============================================================================
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from probe.budget import Stage
@@ -166,15 +166,27 @@ class Report:
         """What went wrong in this probe, in a few words; ``None`` after success."""
         return None if self.ok else "; ".join(circumstances(self.evidence))
 
-    def line(self) -> str:
-        """Return the report as one printable line for people, without its end."""
-        if self.ok:
-            identified = f"{self.identification}  {seconds(self.spent_s):.3f} s"
-            return f"{self._head()}  {identified}{_aside(self.findings)}"
-        error = f"  {self.error}." if self.error else ""
-        return f"{self._head()}{error}  {self.sentence}{_aside(self.findings)}"
+    def line(self, *, state: State | None = None, notes: Iterable[str] = ()) -> str:
+        """Return the report as one printable line for people, without its end.
 
-    def explain(self, *, whole: bool = False) -> str:
+        Args:
+            state: What to show in place of the verdict's own state.
+            notes: What to add to the verdict, printable.
+        """
+        head = self._head(state, notes)
+        if self.ok:
+            seen = f"{self.identification}  {seconds(self.spent_s):.3f} s"
+            return f"{head}  {seen}{_aside(self.findings)}"
+        error = f"  {self.error}." if self.error else ""
+        return f"{head}{error}  {self.sentence}{_aside(self.findings)}"
+
+    def explain(
+        self,
+        *,
+        whole: bool = False,
+        state: State | None = None,
+        notes: Iterable[str] = (),
+    ) -> str:
         """Return all that a person can act on: printable lines of 80 columns.
 
         The verdict's sentence comes first, then what happened, how sure that is, what looks the
@@ -183,10 +195,13 @@ class Report:
         Args:
             whole: Whether the transcript is shown as far as it was kept, and not only the first 64
                 octets of each passage.
+            state: As for ``line``.
+            notes: As for ``line``.
         """
         from probe.report import long  # noqa: PLC0415 - start-up time that only this method needs
 
-        return "\n".join(long.say(self._head(), self.verdict, self.evidence, whole=whole))
+        head = self._head(state, notes)
+        return "\n".join(long.say(head, self.verdict, self.evidence, whole=whole))
 
     def to_dict(self, *, transcript: bool = False) -> dict[str, object]:
         """Return the members that the module's table lists, ready for JSON.
@@ -218,8 +233,10 @@ class Report:
 
         return json.dumps(self.to_dict(transcript=transcript))
 
-    def _head(self) -> str:
-        return f"{self.state.upper():8}  {self.target}  {self.verdict}"
+    def _head(self, state: State | None, notes: Iterable[str]) -> str:
+        said = "; ".join(notes)
+        aside = f" ({said})" if said else ""
+        return f"{(state or self.state).upper():8}  {self.target}  {self.verdict}{aside}"
 
 
 def _aside(findings: tuple[Finding, ...]) -> str:

@@ -78,6 +78,9 @@ def explain(
     yield from _section("For clients", filter(None, [explanation.clients]))
     yield from _section("What to do", filter(None, [explanation.remedy]))
     yield from _section("Where to look next", _steps(explanation, host, port))
+    yield from _section("Where it is written", filter(None, [explanation.section]))
+    shown_by = [f"  sshprobe servers show {explanation.shown_by}"] if explanation.shown_by else []
+    yield from _section("A server that shows it", shown_by)
 
 
 def _section(title: str, texts: Iterator[str] | list[str]) -> Iterator[str]:
@@ -92,10 +95,11 @@ def _section(title: str, texts: Iterator[str] | list[str]) -> Iterator[str]:
             yield ""
             yield from filter(None, [title])
             begun = True
-        yield from [indent + text] if text[:1] == " " else _wrap(text, indent)
+        yield from [indent + text] if text[:1] == " " else wrap_text(text, indent)
 
 
-def _wrap(text: str, indent: str) -> list[str]:
+def wrap_text(text: str, indent: str = "") -> list[str]:
+    """Break a text into lines; those after the first are indented by two more."""
     return wrap(
         text,
         COLUMNS,

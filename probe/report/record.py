@@ -1,8 +1,8 @@
 """Evidence as the members of a JSON object, and back."""
 
 import errno
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 from probe import liveness
 from probe.budget import Stage, StageTime
@@ -23,6 +23,8 @@ from probe.ssh.kexinit import OFFER, Algorithms, KexInit, hassh_server, negotiat
 from probe.ssh.messages import Disconnect
 from probe.ssh.rules import Finding, Rule, Subject
 from probe.text import escape, unescape
+
+_Read = TypeVar("_Read")
 
 RULES: Final = {
     rule.code: rule for rule in (*rules.FINDINGS, *rules.VIOLATIONS, *liveness.FINDINGS)
@@ -154,32 +156,30 @@ def from_members(members: Mapping[str, Any]) -> Evidence:
     """
     seen = Evidence(unescape(members["host"]), int(members["port"]))
     seen.end = End(members["end"])
-    seen.where = members["where"] and Stage(members["where"])
-    seen.whose = members["whose"] and Stage(members["whose"])
+    seen.where = _unless_null(Stage, members["where"])
+    seen.whose = _unless_null(Stage, members["whose"])
     seen.spent_s = float(members["spent_s"])
     seen.stages = tuple(map(_to_stage, members["stages"]))
-    seen.address = members["address"] and str(members["address"])
-    seen.addresses = tuple(map(str, members["addresses"]))
+    seen.address = _unless_null(_to_text, members["address"])
+    seen.addresses = tuple(map(_to_text, members["addresses"]))
     seen.attempts = tuple(map(_to_attempt, members["attempts"]))
     seen.lines_before = _to_names(members["lines_before"])
     seen.lines_before_count = int(members["lines_before_count"])
-    seen.identification = members["identification"] and _to_identification(
-        members["identification"],
-    )
-    seen.kexinit = members["kexinit"] and _to_kexinit(members["kexinit"])
+    seen.identification = _unless_null(_to_identification, members["identification"])
+    seen.kexinit = _unless_null(_to_kexinit, members["kexinit"])
     seen.messages_before = int(members["messages_before"])
-    seen.disconnect = members["disconnect"] and _to_disconnect(members["disconnect"])
-    seen.violation = members["violation"] and _to_finding(members["violation"])
+    seen.disconnect = _unless_null(_to_disconnect, members["disconnect"])
+    seen.violation = _unless_null(_to_finding, members["violation"])
     seen.findings = tuple(map(_to_finding, members["findings"]))
     seen.errors = tuple(map(_to_call_error, members["errors"]))
-    if members["internal_error"] is not None:
-        seen.internal_error = unescape(members["internal_error"])
+    seen.internal_error = _unless_null(unescape, members["internal_error"])
     seen.first_octets = bytes.fromhex(members["first_hex"] or "")
     seen.unread_octets = bytes.fromhex(members["unread_hex"])
-    seen.tcp = members["tcp"] and _to_tcp(members["tcp"])
+    seen.tcp = _unless_null(_to_tcp, members["tcp"])
     octets = members["octets"]
     seen.octets_sent, seen.octets_received = int(octets["sent"]), int(octets["received"])
-    seen.first_octet_s, seen.last_octet_s = map(_to_seconds, (octets["first_s"], octets["last_s"]))
+    seen.first_octet_s = _unless_null(float, octets["first_s"])
+    seen.last_octet_s = _unless_null(float, octets["last_s"])
     seen.transcript = tuple(map(_to_passage, members["transcript"] or ()))
     return seen
 
@@ -196,32 +196,31 @@ def _to_stage(row: Mapping[str, Any]) -> StageTime:
 
 def _to_attempt(row: Mapping[str, Any]) -> Attempt:
     return Attempt(
-        str(row["address"]),
+        _to_text(row["address"]),
         float(row["began_s"]),
         float(row["spent_s"]),
-        str(row["outcome"]),
-        _to_errno(row["errno"]),
+        _to_text(row["outcome"]),
+        _unless_null(_to_errno, row["errno"]),
     )
 
 
 def _to_call_error(row: Mapping[str, Any]) -> CallError:
-    return CallError(str(row["call"]), _to_errno(row["errno"]), unescape(row["text"]))
+    return CallError(
+        _to_text(row["call"]), _unless_null(_to_errno, row["errno"]), unescape(row["text"])
+    )
 
 
-def _to_errno(name: str | None) -> int | None:
+def _to_errno(name: str) -> int:
     """Return the number that the errno has on this system, which may not be the writer's."""
-    if name is None:
-        return None
     return int(getattr(errno, name, name))
 
 
 def _to_identification(row: Mapping[str, Any]) -> Identification:
-    comments = row["comments"]
     return Identification(
         _to_octets(row["text"]),
         _to_octets(row["protoversion"]),
         _to_octets(row["softwareversion"]),
-        None if comments is None else _to_octets(comments),
+        _unless_null(_to_octets, row["comments"]),
     )
 
 
@@ -235,21 +234,18 @@ def _to_kexinit(row: Mapping[str, Any]) -> KexInit:
 
 
 def _to_disconnect(row: Mapping[str, Any]) -> Disconnect:
-    code = row["reason_code"]
-    return Disconnect(None if code is None else int(code), _to_octets(row["description"]))
+    return Disconnect(_unless_null(int, row["reason_code"]), _to_octets(row["description"]))
 
 
 def _to_finding(row: Mapping[str, Any]) -> Finding:
     """A rule that this version does not know is taken as it was written."""
-    code, subject = str(row["code"]), Subject(row["subject"])
-    written = Rule(code, subject, str(row["section"]), str(row["sentence"]))
+    code, subject = _to_text(row["code"]), Subject(row["subject"])
+    written = Rule(code, subject, _to_text(row["section"]), _to_text(row["sentence"]))
     return Finding(RULES.get(code, written), unescape(row["detail"] or ""))
 
 
 def _to_tcp(row: Mapping[str, Any]) -> TcpInfo:
-    numbers: list[Any] = [
-        None if row[field] is None else int(row[field]) for field in TcpInfo._fields
-    ]
+    numbers: list[Any] = [_unless_null(int, row[field]) for field in TcpInfo._fields]
     return TcpInfo(*numbers)
 
 
@@ -263,8 +259,13 @@ def _to_passage(row: Mapping[str, Any]) -> Passage:
     )
 
 
-def _to_seconds(value: float | None) -> float | None:
-    return None if value is None else float(value)
+def _unless_null(read: Callable[[Any], _Read], value: object) -> _Read | None:
+    return None if value is None else read(value)
+
+
+def _to_text(value: object) -> str:
+    """Take what we wrote ourselves, or who knows who: it may be shown as it is."""
+    return escape(str(value))
 
 
 def _to_octets(text: str) -> bytes:

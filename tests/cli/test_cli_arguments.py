@@ -8,7 +8,7 @@ from cli_pieces import MODULE, SCRIPT, sshprobe
 
 from probe.budget import STAGES, Budget
 from probe.cli import main
-from probe.cli.arguments import parse
+from probe.cli.arguments import COMMANDS, parse
 from probe.cli.status import INTERRUPTED, OUTPUT_LOST, SIGNALLED, STATUSES, USAGE
 from probe.net.pace import BURST, INTERVAL_S
 from probe.verdict import VERDICTS, State
@@ -19,12 +19,15 @@ ABOVE_ZERO = "must be a finite number of seconds above 0, not"
 
 MISTAKES = {
     "": "required: COMMAND",
-    "chekc host": "invalid choice: 'chekc'",
+    "chekc host": "no command is called 'chekc'; did you mean check?",
+    "build-7": "to probe a server, write: sshprobe check 'build-7'",
     "check": "required: TARGET",
     "check --limit 5": "required: TARGET",
     "check host --frobnicate": "unrecognized arguments: --frobnicate",
+    "check host --lim 3": "unrecognized arguments: --lim 3; did you mean --limit?",
+    "servers lst": "'show', 'serve'); did you mean list?",
     "check -4 -6 host": "argument -6: not allowed with argument -4",
-    "check --limit host": "argument --limit: invalid float value: 'host'",
+    "check --limit host": "not a time: 'host'; write seconds, or for example 90s, 5m or 1h30m",
     "check host --limit": "argument --limit: expected one argument",
     "check --limit 0 host": f"the limit of probe {ABOVE_ZERO} 0.0",
     "check --limit -0 host": f"the limit of probe {ABOVE_ZERO} -0.0",
@@ -161,7 +164,7 @@ def test_version() -> None:
 
 def test_the_help_has_every_command() -> None:
     text = help_of("--help")
-    assert re.findall(r"^    (\w+)", text, flags=re.MULTILINE) == ["check", "demo", "servers"]
+    assert re.findall(r"^    (\w+)", text, flags=re.MULTILINE) == list(COMMANDS)
 
 
 def test_the_help_tells_the_exit_statuses_of_the_code() -> None:

@@ -21,7 +21,7 @@ from probe.catalogue import serve
 from probe.cli import main
 from probe.cli.arguments import parse
 from probe.cli.check import IN_FLIGHT, _Checks
-from probe.cli.status import worst
+from probe.cli.status import status_of
 from probe.net.pace import BURST
 from probe.verdict import State
 
@@ -114,7 +114,7 @@ def test_exit_status_is_that_of_the_worst_target(names: tuple[str, ...], servers
 def test_unknown_is_worse_than_warning_and_better_than_critical(count: int, status: int) -> None:
     bad_to_worse = [State.OK, State.WARNING, State.UNKNOWN, State.CRITICAL]
     for states in permutations(bad_to_worse[:count]):
-        assert worst(states) == status
+        assert status_of(states) == status
 
 
 @only_linux

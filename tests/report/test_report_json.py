@@ -10,12 +10,13 @@ from evidence_pieces import arbitrary, consistent, evidence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from report_pieces import strings
 from trio.testing import MockClock
 
 import probe
 from probe import Report, Stage, State, Verdict
 from probe.catalogue import SERVERS, Server, serve
-from probe.evidence import End, Evidence, Side
+from probe.evidence import Attempt, CallError, End, Evidence, Side
 from probe.report import SCHEMA, schema
 from probe.report.record import RULES
 from probe.ssh import rules
@@ -42,7 +43,8 @@ def assert_valid(report: Report) -> None:
     for transcript in (False, True):
         members = json.loads(report.to_json(transcript=transcript))
         assert list(STRICT.iter_errors(members)) == []
-        assert list(members) == PUBLISHED["required"] == list(PUBLISHED["properties"])
+        assert [*members, "reasons"] == list(PUBLISHED["properties"])
+        assert list(members) == PUBLISHED["required"]
 
 
 def assert_read_again(report: Report) -> None:
@@ -164,6 +166,22 @@ def test_a_damaged_report_is_refused_or_read_and_nothing_else(
         return
     assert isinstance(read.to_dict(), Mapping)
     assert read.line().isprintable()
+    assert read.explain().replace("\n", "").isprintable()
+
+
+def test_what_a_stranger_wrote_cannot_harm_a_terminal() -> None:
+    evil = "\\u001b[2J"
+    seen = evidence(
+        address="192.0.2.1",
+        addresses=("192.0.2.1", "192.0.2.1"),
+        attempts=(Attempt("192.0.2.1", 0.0, 0.0, "failed", 111),),
+        findings=(Finding(Rule("later", Subject.KEXINIT, "later", "later")),),
+        errors=(CallError("later", None, ""),),
+    )
+    written = Report(seen).to_json().replace("192.0.2.1", evil).replace("later", evil)
+    read = Report.from_json(written)
+    for text in (read.line(), read.explain(), *strings(read.to_dict())):
+        assert text.replace("\n", "").isprintable()
 
 
 async def test_a_report_can_be_read_in_a_thread_without_trio(autojump_clock: MockClock) -> None:
