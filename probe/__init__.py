@@ -1,7 +1,8 @@
 """Ask an SSH server whether it is alive enough to begin a session, and always have an answer.
 
 ``check`` is the probe, ``handshake`` the same over a stream of yours, ``check_blocking`` the same
-for code without trio; each returns a ``Report``. README.md shows all three.
+for code without trio, ``check_addresses`` at every address of a name, ``wait_until_ready`` over and
+over until it is as it should be; each returns a ``Report``, or several. README.md shows them.
 
 The names are imported when they are first used: ``probe.ssh`` needs no trio, and the command can
 catch Ctrl-C before it is loaded.
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from probe.ssh.rules import Finding
     from probe.text import escape
     from probe.verdict import VERDICTS, State, Verdict
+    from probe.waiting import wait_until_ready
 
 __version__ = VERSION
 
@@ -40,6 +42,7 @@ __all__ = [
     "check_blocking",
     "escape",
     "handshake",
+    "wait_until_ready",
 ]
 
 _HOMES = {
@@ -50,6 +53,7 @@ _HOMES = {
     "probe.ssh.rules": ("Finding",),
     "probe.text": ("escape",),
     "probe.verdict": ("VERDICTS", "State", "Verdict"),
+    "probe.waiting": ("wait_until_ready",),
 }
 
 

@@ -151,6 +151,17 @@ class Budget:
         """Return the limit of ``stage`` in seconds. Raises ``KeyError`` for an unknown stage."""
         return self._limits_s[stage]
 
+    def within(self, limit_s: float) -> "Budget":
+        """Return the same limits of the stages in a whole probe of ``limit_s`` at the most.
+
+        Raises:
+            ValueError: ``limit_s`` is not a finite number above zero.
+        """
+        if _checked(Stage.PROBE, limit_s) >= self[Stage.PROBE]:
+            return self
+        stages = {_KEYWORDS[row.stage]: self[row.stage] for row in STAGES[1:]}
+        return Budget(limit_s, **stages)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Budget) and self._by_hand == other._by_hand
 

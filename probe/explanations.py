@@ -101,11 +101,13 @@ _ALL: Final = Step(HERE, "sshprobe check --all-addresses {target}", "which addre
 _LISTENS: Final = Step(THERE, "ss -ltnp 'sport = :{port}'", "what listens there, and its queue")
 _PEERS: Final = Step(THERE, "ss -tnpo 'sport = :{port}'", "who is connected, and what is unread")
 _LOG: Final = Step(THERE, "journalctl -u ssh -u sshd --since -10min", "what sshd says of it")
-_LOAD: Final = Step(THERE, "uptime; free -m; df -h; dmesg | tail", "load, memory, disk, kernel")
+_LOAD: Final = Step(
+    THERE, "uptime; free -m; df -h; journalctl -k -n 20", "load, memory, disk, kernel"
+)
 _LIMITS: Final = Step(
     THERE,
-    "sshd -T | grep -iE 'maxstartups|persource'",
-    "how many sshd admits, and what it punishes",
+    "sshd -T",
+    "maxstartups and persourcepenalties: whom it admits, and what it punishes",
 )
 _CONFIG: Final = Step(THERE, "sshd -t && sshd -T", "whether its configuration holds")
 _FIREWALL: Final = Step(
@@ -388,7 +390,7 @@ EXPLANATIONS: Final = (
         (
             Step(HERE, "ping -c 3 {host}", "whether the host answers at all"),
             _ROUTE,
-            Step(THERE, "uptime; last -x reboot | head -3", "whether it has just rebooted"),
+            Step(THERE, "uptime; last -n 3 reboot", "whether it has just rebooted"),
             _FIREWALL,
         ),
     ),

@@ -38,10 +38,15 @@ async def write_line(line: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Write ``message`` to standard error if that takes it at once, else do without."""
+    """Write a line to standard error if that takes it at once, else do without."""
+    write_at_once(f"sshprobe: {message}\n")
+
+
+def write_at_once(text: str) -> None:
+    """Write ``text`` to standard error if that takes it at once, else do without."""
     _, writable, _ = select.select((), (STDERR,), (), 0)
     if writable:
-        octets = f"sshprobe: {message}\n".encode(errors="backslashreplace")
+        octets = text.encode(errors="backslashreplace")
         with suppress(OSError):  # often the same closed pipe as standard output
             os.write(STDERR, octets[: select.PIPE_BUF])
 

@@ -99,12 +99,13 @@ def _section(title: str, texts: Iterator[str] | list[str]) -> Iterator[str]:
 
 
 def wrap_text(text: str, indent: str = "") -> list[str]:
-    """Break a text into lines; those after the first are indented by two more."""
+    """Break a text into lines; those of an item, but not of a sentence, hang by two columns."""
+    hang = "" if text.endswith(".") else "  "
     return wrap(
         text,
         COLUMNS,
         initial_indent=indent,
-        subsequent_indent=indent + ("  " if indent else ""),
+        subsequent_indent=indent + hang,
         break_on_hyphens=False,
     )
 

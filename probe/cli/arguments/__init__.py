@@ -13,6 +13,8 @@ from probe.version import VERSION
 
 COMMANDS: Final = {
     "check": "probe servers, and print a line for each",
+    "wait": "wait until a server can begin a session",
+    "nagios": "probe a server as a monitoring plugin",
     "explain": "say what a verdict or a finding means, and what to look at next",
     "demo": "probe the catalogue of misbehaving servers on this machine",
     "servers": "list, show and serve the misbehaving servers",

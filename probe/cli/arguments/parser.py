@@ -26,9 +26,13 @@ class Parser(ArgumentParser):
         if self.speaks_on_stdout:
             self._print_message(f"SSH UNKNOWN - {said}\n", sys.stdout)
             self.print_usage(sys.stdout)
-            self.exit(USAGE)
+            self.exit()
         self.print_usage(sys.stderr)
         self.exit(USAGE, f"{self.prog}: {said}\n")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Exit. To a monitor help and the version are UNKNOWN, too: nothing was probed."""
+        super().exit(USAGE if self.speaks_on_stdout else status, message)
 
     def refuse_unrecognized(self, words: list[str]) -> None:
         """Exit if there are such words, with a hint for the first option among them."""

@@ -21,7 +21,7 @@ STAGE_LINES: Final = "\n".join(
 )
 
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|[smhd])")
+_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|[smhd])", re.ASCII)
 
 
 def seconds(text: str) -> float:
