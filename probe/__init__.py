@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from probe.version import VERSION
 
 if TYPE_CHECKING:
+    from probe.addresses import check_addresses
     from probe.budget import STAGES, Budget, Stage, StageTime
     from probe.evidence import Evidence
-    from probe.prober import check, check_addresses, check_blocking, handshake
+    from probe.prober import check, check_blocking, handshake
     from probe.report import Report
     from probe.ssh.rules import Finding
     from probe.text import escape
@@ -46,9 +47,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "probe.addresses": ("check_addresses",),
     "probe.budget": ("STAGES", "Budget", "Stage", "StageTime"),
     "probe.evidence": ("Evidence",),
-    "probe.prober": ("check", "check_addresses", "check_blocking", "handshake"),
+    "probe.prober": ("check", "check_blocking", "handshake"),
     "probe.report": ("Report",),
     "probe.ssh.rules": ("Finding",),
     "probe.text": ("escape",),

@@ -14,7 +14,7 @@ from probe.evidence import End, Evidence
 from probe.net import kernel
 from probe.net.dial import AddressInfo, connect, resolve, source_address
 from probe.net.driver import Conversation, open_wire
-from probe.net.stages import Ended, Expired, Stages, open_nursery
+from probe.net.stages import Ended, Expired, Stages
 from probe.report import Report
 from probe.target import SSH_PORT, require_target
 
@@ -65,63 +65,15 @@ async def check(
         ValueError: ``host`` is empty or holds NUL or white space, ``port`` is out of range, or
             ``source`` is not numeric or of another IP version than ``ip_version``.
     """
-    dialler = _Dialler(host, port, ip_version, source)
+    route = Route(host, port, ip_version, source)
     evidence, stages = Evidence(host, port), Stages(budget)
 
     async def converse() -> None:
-        addresses = await dialler.resolve(stages, evidence)
-        await dialler.converse(addresses, stages, evidence)
+        addresses = await route.resolve(stages, evidence)
+        await route.converse(addresses, stages, evidence)
 
     await _conduct(converse, stages, evidence)
-    return _report(evidence)
-
-
-async def check_addresses(
-    host: str,
-    port: int = SSH_PORT,
-    *,
-    budget: Budget = DEFAULT_BUDGET,
-    ip_version: Literal[4, 6] | None = None,
-    source: str | None = None,
-) -> tuple[Report, ...]:
-    """Ask at every address of ``host``, side by side, in the time of one probe.
-
-    Like ``check``, which is content with the first address that answers.
-
-    Returns:
-        A report for each address, in the resolver's order; a single one if there is none.
-
-    Raises:
-        ValueError: As for ``check``.
-    """
-    dialler = _Dialler(host, port, ip_version, source)
-    scout, stages = Evidence(host, port), Stages(budget)
-    found: list[AddressInfo] = []
-
-    async def look_up() -> None:
-        found.extend(await dialler.resolve(stages, scout))
-
-    await _conduct(look_up, stages, scout)
-    if not found:
-        return (_report(scout),)
-    by_address = dict(zip(scout.addresses, found, strict=True))  # a resolver may repeat itself
-    reports: dict[str, Report] = {}
-
-    async def check_one(info: AddressInfo, address: str) -> None:
-        evidence, own = Evidence(host, port), Stages(budget, stages.ledger.began_at)
-        evidence.addresses = (address,)
-
-        async def converse() -> None:
-            own.share_resolve(stages)
-            await dialler.converse([info], own, evidence)
-
-        await _conduct(converse, own, evidence)
-        reports[address] = _report(evidence)
-
-    async with open_nursery() as nursery:
-        for address, info in by_address.items():
-            nursery.start_soon(check_one, info, address)
-    return tuple(reports[address] for address in by_address)
+    return report_of(evidence)
 
 
 def require_source(source: str, ip_version: Literal[4, 6] | None) -> AddressInfo:
@@ -137,8 +89,50 @@ def require_source(source: str, ip_version: Literal[4, 6] | None) -> AddressInfo
     return family, address
 
 
-class _Dialler:
-    """Where a probe connects to, and from where."""
+async def look_up(route: "Route", stages: Stages, evidence: Evidence) -> list[AddressInfo]:
+    """Find the addresses of a server, and end there.
+
+    Returns:
+        An empty list if there are none, or not in time; the evidence then says why.
+    """
+    found: list[AddressInfo] = []
+
+    async def converse() -> None:
+        found.extend(await route.resolve(stages, evidence))
+
+    await _conduct(converse, stages, evidence)
+    return found
+
+
+async def check_address(
+    route: "Route",
+    address: AddressInfo,
+    looked_up: Stages,
+    evidence: Evidence,
+) -> Report:
+    """Ask at one address, as a part of the probe that looked it up: in the time which that has."""
+    stages = Stages(looked_up.budget, looked_up.ledger.began_at)
+
+    async def converse() -> None:
+        stages.share_resolve(looked_up)
+        await route.converse([address], stages, evidence)
+
+    await _conduct(converse, stages, evidence)
+    return report_of(evidence)
+
+
+class Route:
+    """Where a probe connects to, and from where.
+
+    Args:
+        host: As for ``check``, and so are the others.
+        port: 1 to 65535.
+        ip_version: 4 or 6.
+        source: Numeric address to connect from.
+
+    Raises:
+        ValueError: As for ``check``.
+    """
 
     def __init__(
         self,
@@ -152,6 +146,7 @@ class _Dialler:
         self._family = _FAMILIES[ip_version] if self._source is None else self._source[0]
 
     async def resolve(self, stages: Stages, evidence: Evidence) -> list[AddressInfo]:
+        """Find the addresses of those that this route may take. A checkpoint for names."""
         return await resolve(stages, evidence, self._family)
 
     async def converse(
@@ -160,6 +155,7 @@ class _Dialler:
         stages: Stages,
         evidence: Evidence,
     ) -> None:
+        """Connect to the first address that answers, and hold the conversation."""
         stream = await connect(addresses, stages, evidence, self._source)
         with closing(stream):
             try:
@@ -189,7 +185,7 @@ async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET)
             await Conversation(wire, stages, evidence).run()
 
     await _conduct(converse, stages, evidence)
-    return _report(evidence)
+    return report_of(evidence)
 
 
 def check_blocking(
@@ -242,7 +238,8 @@ async def _conduct(
     evidence.findings += tuple(liveness.findings(evidence))
 
 
-def _report(evidence: Evidence) -> Report:
+def report_of(evidence: Evidence) -> Report:
+    """Judge what was seen, once it is whole, and tell the log."""
     report = Report(evidence)
     if LOGGER.isEnabledFor(logging.DEBUG):
         LOGGER.debug("%s", report.line())

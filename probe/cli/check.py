@@ -10,7 +10,7 @@ from probe.cli.printing import Say, run_printing
 from probe.cli.saying import say_report
 from probe.cli.status import status_of
 from probe.net.pace import Pace
-from probe.prober import check, check_addresses
+from probe.prober import check
 from probe.report import Report
 from probe.target import Target
 from probe.verdict import State
@@ -52,5 +52,7 @@ class _Checks:
     async def _check(self, target: Target) -> tuple[Report, ...]:
         keywords = self._options.keywords
         if self._options.all_addresses:
+            from probe.addresses import check_addresses  # noqa: PLC0415 - seldom needed
+
             return await check_addresses(*target, **keywords)
         return (await check(*target, **keywords),)

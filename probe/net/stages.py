@@ -37,9 +37,10 @@ class Stages:
         began_at: When the probe began, on trio's clock; now if ``None``.
     """
 
-    __slots__ = ("ledger",)
+    __slots__ = ("budget", "ledger")
 
     def __init__(self, budget: Budget, began_at: float | None = None) -> None:
+        self.budget = budget
         self.ledger = Ledger(budget, trio.current_time() if began_at is None else began_at)
 
     def open(self, stage: Stage) -> "_OpenStage":
