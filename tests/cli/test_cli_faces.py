@@ -10,6 +10,7 @@ import pytest
 from cli_pieces import HOST, SCRIPT, Servers, sshprobe, start
 from jsonschema import Draft202012Validator
 
+from probe.catalogue import SERVERS
 from probe.explanations import BY_CODE, EXPLANATIONS
 from probe.report import schema
 from probe.verdict import VERDICTS
@@ -209,3 +210,24 @@ def test_without_a_code_all_are_listed() -> None:
 
 def test_the_schema_is_printed() -> None:
     assert json.loads(sshprobe("schema").stdout) == json.loads(schema())
+
+
+# Law 9, in the process that a person runs. -------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def every_target(servers: Servers) -> list[str]:
+    return [servers.start(server) for server in SERVERS if not server.needs_kernel]
+
+
+@pytest.mark.parametrize("options", [("-vv",), ("--json", "-v"), ()], ids=" ".join)
+def test_no_octet_of_any_server_reaches_a_terminal(
+    options: tuple[str, ...],
+    every_target: list[str],
+) -> None:
+    done = sshprobe("check", "--limit", "3", *options, *every_target)
+    assert done.returncode == 2
+    assert done.stderr == ""
+    assert all(line.isprintable() for line in done.stdout.split("\n") if line)
+    if options != ("-vv",):
+        assert len(done.stdout.splitlines()) == len(every_target)
