@@ -160,7 +160,7 @@ def _status(report: Report, state: State, reasons: Iterable[str], verbosity: int
         head += f": {report.identification}, {report.spent_s:.3f} s"
     else:
         head += f": {report.sentence}"
-    if verbosity == ONE_LINE:
+    if verbosity < MORE:
         return head
     more = [report.error] if report.error else []
     return " - ".join([head, *more, *map(say_finding, report.findings)])

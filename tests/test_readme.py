@@ -1,7 +1,10 @@
 """README.md tells the truth: its tables are the code's, and every block of it runs."""
 
+import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 import trio
+import yaml
 from readme import README, with_generated_parts
 
 from probe.catalogue import serve
@@ -86,7 +90,41 @@ def run(command: list[str], ports: dict[str, str]) -> str:
 
 
 def without_durations(text: str) -> str:
-    return re.sub(r"\d+\.\d+ s", "0.0 s", text)
+    return re.sub(r"\d+\.\d+( ?s)", r"0.0\1", text)
+
+
+def docker_command(block: str) -> list[str]:
+    command: list[str] = json.loads(block.partition(" CMD ")[2])
+    return command
+
+
+def kubernetes_command(block: str) -> list[str]:
+    command: list[str] = yaml.safe_load(block)["livenessProbe"]["exec"]["command"]
+    return command
+
+
+def consul_command(block: str) -> list[str]:
+    command: list[str] = json.loads(block)["check"]["args"]
+    return command
+
+
+def systemd_command(block: str) -> list[str]:
+    [command] = re.findall(r"^ExecStart=(.+)$", block, flags=re.MULTILINE)
+    return shlex.split(command)
+
+
+CHECKS = {
+    "dockerfile": docker_command,
+    "yaml": kubernetes_command,
+    "json": consul_command,
+    "ini": systemd_command,
+}
+"""How a health check of somebody else's is written, and the command that it runs."""
+
+
+def check_block(language: str) -> str:
+    [block] = (block.text for block in blocks() if block.language == language)
+    return block
 
 
 def test_tables_are_those_of_the_code() -> None:
@@ -98,7 +136,7 @@ def test_every_block_is_run() -> None:
     languages = [block.language for block in blocks()]
     assert languages.count("sh") == 2
     assert languages.count("python") == languages.count("text") == len(programs())
-    assert set(languages) == {"sh", "console", "python", "text"}
+    assert set(languages) == {"sh", "console", "python", "text", *CHECKS}
 
 
 @pytest.mark.parametrize(("program", "shown"), programs())
@@ -114,3 +152,52 @@ def test_commands_print_what_is_shown(command: str, shown: str) -> None:
     with servers() as ports:
         output = run(["sh", "-c", command], ports)
     assert without_durations(output) == without_durations(shown)
+
+
+@pytest.mark.parametrize("language", CHECKS)
+@pytest.mark.parametrize(("server", "is_healthy"), [("2201", True), ("2202", False)])
+def test_health_checks_tell_a_good_server_from_a_stuck_one(
+    language: str,
+    server: str,
+    is_healthy: bool,  # noqa: FBT001 - a column
+) -> None:
+    command = [
+        word.replace("localhost:22", f"localhost:{server}")
+        for word in CHECKS[language](check_block(language))
+    ]
+    with servers() as ports:
+        shown = run(["sh", "-c", f"{shlex.join(command)} >/dev/null; echo $?"], ports)
+    bad = 1 if "--exit-binary" in command else 2
+    assert shown == f"{0 if is_healthy else bad}\n"
+
+
+@pytest.mark.parametrize("language", CHECKS)
+def test_health_checks_have_less_time_than_their_callers(language: str) -> None:
+    block = check_block(language)
+    command = CHECKS[language](block)
+    limit_s = float(command[command.index("--limit") + 1])
+    timeout = re.search(
+        r"(?:--timeout=|timeoutSeconds: |\"timeout\": \"|TimeoutStartSec=)(\d+)", block
+    )
+    assert timeout is not None
+    assert limit_s < float(timeout[1])
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None and not os.environ.get("CI"),
+    reason="needs systemd-analyze",
+)
+def test_systemd_finds_no_fault_with_its_units(tmp_path: Path) -> None:
+    parts = re.split(r"^# /etc/systemd/system/(\S+)\n", check_block("ini"), flags=re.MULTILINE)[1:]
+    for name, unit in zip(parts[::2], parts[1::2], strict=True):
+        program = str(Path(sys.executable).with_name("sshprobe"))
+        (tmp_path / name).write_text(unit.replace("ExecStart=sshprobe", f"ExecStart={program}"))
+    units = sorted(map(str, tmp_path.iterdir()))
+    assert len(units) == 2
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units],  # noqa: S607 - Debian's
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")

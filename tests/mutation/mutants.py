@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import trio
 
 import probe.prober
-from probe import budget, evidence, liveness, text, verdict
+from probe import budget, evidence, expectation, liveness, nagios, text, verdict, waiting
 from probe.net import dial, driver, pace, stages, tcp
 from probe.report import words
 from probe.ssh import handshake, kexinit, limits, rules
@@ -59,6 +59,7 @@ TESTS = {
     "liveness": ("tests/kernel/test_kernel_rules.py", "tests/test_verdict.py"),
     "evidence": ("tests/test_evidence.py", "tests/test_verdict.py", "tests/net"),
     "faces": ("tests/test_text.py", "tests/report"),
+    "wishes": ("tests/test_expectation.py", "tests/test_nagios.py", "tests/test_waiting.py"),
     "conduct": (
         "tests/net",
         "tests/test_prober.py",
@@ -83,6 +84,7 @@ def mutants() -> Iterator[Mutant]:
     yield from of_verdicts()
     yield from of_liveness()
     yield from of_evidence()
+    yield from of_wishes()
     yield from of_conduct()
 
 
@@ -259,6 +261,49 @@ def of_evidence() -> Iterator[Mutant]:
 def uncut() -> None:
     escape = text.escape
     replace(text, "escape", lambda octets, most=0: escape(octets, max(most, 1 << 20)))
+
+
+def of_wishes() -> Iterator[Mutant]:
+    """What a caller expects, a monitor's thresholds and the pauses of a wait are others."""
+    for kind, fields in expectation.KINDS.items():
+        for field in fields:
+            rest = tuple(other for other in fields if other != field)
+            kinds = {**expectation.KINDS, kind: rest}
+            change = partial(replace, expectation, "KINDS", kinds)
+            yield Mutant("wishes", f"{kind} is not {field}", change)
+    for owner, method in (
+        (expectation, "_assess_offer"),
+        (expectation, "_assess_findings"),
+        (nagios, "_assess_times"),
+    ):
+        change = partial(replace, owner, method, lambda *_: ())
+        yield Mutant("wishes", f"{method} finds nothing", change)
+    fine = expectation.Assessment(verdict.State.OK)
+    change = partial(replace, expectation, "_assess_verdict", lambda *_: fine)
+    yield Mutant("wishes", "any verdict is as expected", change)
+    for answer in (True, False):
+        change = partial(replace, nagios.Range, "alerts", lambda *_, answer=answer: answer)
+        yield Mutant("wishes", f"a range alerts: {answer}", change)
+    yield Mutant("wishes", "bars stay", partial(replace, nagios, "_barless", lambda line: line))
+    for stage in nagios.LABELS:
+        yield Mutant("wishes", f"no label of {stage}", partial(take_away, nagios, "LABELS", stage))
+    for name in ("PAGE", "ALL", "MORE"):
+        yield Mutant("wishes", f"{name} is never", partial(replace, nagios, name, HUGE))
+    yield from of_waiting()
+
+
+def of_waiting() -> Iterator[Mutant]:
+    for name, value in {
+        "SHORTEST_PAUSE_S": 0.1,
+        "LONGEST_PAUSE_S": 60.0,
+        "THROTTLED_PAUSE_S": 1.0,
+        "BACK_OFF": 1.0,
+        "JITTER": 0.0,
+        "LEAST_PROBE_S": 0.0,
+    }.items():
+        yield Mutant("wishes", f"{name} = {value}", partial(replace, waiting, name, value))
+    blind = partial(replace, waiting, "_was_cut", lambda *_: False)
+    yield Mutant("wishes", "a probe that was cut is like any other", blind)
 
 
 def of_conduct() -> Iterator[Mutant]:
