@@ -10,7 +10,7 @@ from trio.testing import MockClock
 from probe import Report, Verdict
 from probe.catalogue import BY_NAME, serve
 from probe.catalogue.play import play
-from probe.expectation import Expectation
+from probe.expectation import Algorithm, Expectation
 from probe.net.pace import BURST, INTERVAL_S, Pace
 from probe.waiting import (
     JITTER,
@@ -159,6 +159,27 @@ async def test_what_is_expected_ends_the_wait(heard: Heard, autojump_clock: Mock
         report = await wait_until_ready(HOST, port, for_s=60, expectation=REFUSED, on_report=heard)
     assert report.verdict == "refused"
     assert len(heard.reports) == 1
+
+
+async def test_a_warning_about_a_finding_will_not_pass_and_is_not_waited_for(
+    heard: Heard,
+    autojump_clock: MockClock,
+) -> None:
+    warned = Expectation(warn_on=frozenset(["strict-kex-absent"]))
+    async with serve("go") as (host, port):
+        await wait_until_ready(host, port, for_s=60, expectation=warned, on_report=heard)
+    assert heard.verdicts == ["ok"]
+
+
+async def test_an_algorithm_that_is_missing_is_waited_for(
+    heard: Heard,
+    autojump_clock: MockClock,
+) -> None:
+    """sshd may be restarted with another configuration."""
+    wish = Expectation(required=(Algorithm("kex", "none"),))
+    async with serve("openssh") as (host, port):
+        await wait_until_ready(host, port, for_s=10, expectation=wish, on_report=heard)
+    assert len(heard.verdicts) > 2
 
 
 async def test_a_probe_that_was_cut_does_not_hide_the_one_before(

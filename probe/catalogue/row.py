@@ -37,6 +37,10 @@ class Expected:
     spent_s: float = 0.0
     findings: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        findings = f" ({', '.join(self.findings)})" if self.findings else ""
+        return f"{self.verdict}{findings}"
+
 
 @dataclass(frozen=True, slots=True)
 class Server:

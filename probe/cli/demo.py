@@ -106,6 +106,4 @@ def _where(report: Report) -> str:
 
 
 def _say_expected(expected: Expected) -> str:
-    where = f" in {expected.where}" if expected.where else ""
-    findings = f" with {', '.join(expected.findings)}" if expected.findings else ""
-    return f"{expected.verdict}{where}{findings}"
+    return f"{expected} in {expected.where}" if expected.where else str(expected)

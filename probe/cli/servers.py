@@ -49,7 +49,7 @@ def run_serve(options: Namespace) -> int:
 def _list_as_table() -> Iterator[str]:
     yield _list_row("id", "server", "level", "bites", "a good prober says")
     for row in SERVERS:
-        yield _list_row(row.id, row.name, row.level, str(row.bites), _say_expected(row))
+        yield _list_row(row.id, row.name, row.level, str(row.bites), str(row.expected))
 
 
 def _list_row(*cells: str) -> str:
@@ -61,12 +61,6 @@ def _list_as_json() -> Iterator[str]:
     for row in SERVERS:
         members = asdict(row) | {"moves": [list(map(_say_move, part)) for part in row.turns]}
         yield json.dumps(members)
-
-
-def _say_expected(row: Server) -> str:
-    expected = row.expected
-    findings = f" ({', '.join(expected.findings)})" if expected.findings else ""
-    return f"{expected.verdict}{findings}"
 
 
 def _show(row: Server) -> Iterator[str]:
@@ -82,7 +76,7 @@ def _show(row: Server) -> Iterator[str]:
             octets = move.octets if isinstance(move, Send | Drip | Repeat) else b""
             yield from (f"    {line}" for line in dump(octets, _LINES_SHOWN))
     yield ""
-    yield f"a good prober says: {_say_expected(row)}"
+    yield f"a good prober says: {row.expected}"
     yield f"where: {row.expected.where or '-'}   whose limit: {row.expected.whose or '-'}"
     yield f"after: {row.expected.spent_s:g} s, with the default budget"
 

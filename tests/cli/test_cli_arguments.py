@@ -1,6 +1,7 @@
 """What may be typed, what is said of anything else, and whether the help tells the truth."""
 
 import re
+from argparse import ArgumentTypeError
 from signal import SIGTERM
 
 import pytest
@@ -9,6 +10,7 @@ from cli_pieces import MODULE, SCRIPT, sshprobe
 from probe.budget import STAGES, Budget
 from probe.cli import main
 from probe.cli.arguments import COMMANDS, parse
+from probe.cli.arguments.shared import seconds
 from probe.cli.status import INTERRUPTED, OUTPUT_LOST, SIGNALLED, STATUSES, USAGE
 from probe.net.pace import BURST, INTERVAL_S
 from probe.verdict import VERDICTS, State
@@ -142,6 +144,10 @@ HELPS = [
     ("--help",),
     ("-h",),
     ("check", "--help"),
+    ("wait", "--help"),
+    ("explain", "--help"),
+    ("schema", "--help"),
+    ("completion", "--help"),
     ("demo", "--help"),
     ("servers", "--help"),
     ("servers", "list", "--help"),
@@ -156,6 +162,42 @@ def test_help_fits_a_terminal(arguments: tuple[str, ...]) -> None:
     assert lines[0].startswith("usage: sshprobe")
     assert max(map(len, lines)) <= 80
     assert not any(line != line.rstrip() for line in lines)
+
+
+def test_help_of_the_plugin_fits_a_terminal() -> None:
+    """Its status is a monitor's: nothing was probed."""
+    lines = sshprobe("nagios", "--help").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_help_explains_every_verdict_as_the_table_does() -> None:
+    text = " ".join(help_of("explain", "--help").split())
+    assert all(f" {row.verdict} {row.sentence}" in text for row in VERDICTS)
+
+
+TIMES = {
+    "10": 10,
+    "0.5": 0.5,
+    ".5s": 0.5,
+    "90s": 90,
+    "5m": 300,
+    "1h30m": 5400,
+    "250ms": 0.25,
+    "1d": 86400,
+    "1.5h": 5400,
+    "1m1s1ms": 61.001,
+}
+
+
+@pytest.mark.parametrize("text", TIMES)
+def test_times_are_read_as_people_write_them(text: str) -> None:
+    assert seconds(text) == pytest.approx(TIMES[text])
+
+
+@pytest.mark.parametrize("text", ["", "s", "5x", "5m5", "m5", "5 m", "1h 30m", "5M", "-5m", "٣m"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="write seconds, or for example 90s"):
+        seconds(text)
 
 
 def test_version() -> None:

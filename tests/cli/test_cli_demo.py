@@ -212,7 +212,7 @@ UNEXPECTED = [
     pytest.param({"verdict": "silent"}, "silent in identification", id="verdict"),
     pytest.param({"where": "kexinit"}, "not-ssh in kexinit", id="where"),
     pytest.param({"whose": "identification"}, "not-ssh in identification", id="whose"),
-    pytest.param({"findings": ["odd"]}, "not-ssh in identification with odd", id="findings"),
+    pytest.param({"findings": ["odd"]}, "not-ssh (odd) in identification", id="findings"),
 ]
 
 

@@ -7,6 +7,13 @@ from probe.cli.arguments import shared
 from probe.cli.arguments.parser import Parser
 
 _EPILOG = f"""\
+examples:
+  sshprobe check build-7              a line: what is wrong, and where to look
+  sshprobe check -v build-7:2222      a page: how sure, what else it may be, and
+                                      what to type next, down to the octets
+  sshprobe check --json a b | jq .    the evidence, for a program
+  sshprobe check --expect refused -p 23 build-7
+
 targets:
   host, host:port, 192.0.2.1, 2001:db8::1, [2001:db8::1]:port, ssh://host:port
 

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Callable
+from itertools import chain
 
 from probe.cli.arguments import shared
 from probe.cli.arguments.parser import Parser
@@ -9,9 +10,13 @@ from probe.cli.arguments.parser import Parser
 
 def fill(parser: Parser) -> shared.Finish:
     """Add them, and return what finishes them."""
-    parser.description = (
-        "Say what a verdict, a finding or a violation means; without one, list them."
-    )
+    from probe.explanations import EXPLANATIONS, Kind  # noqa: PLC0415 - their texts are the help
+    from probe.report.long import wrap_text  # noqa: PLC0415 - as above
+
+    parser.description = "Say what a verdict, finding or violation means; without one, list them."
+    verdicts = [row for row in EXPLANATIONS if row.kind is Kind.VERDICT]
+    lines = [[f"  {row.code}", *wrap_text(row.sentence, "    ")] for row in verdicts]
+    parser.epilog = "\n".join(["verdicts:", *chain(*lines)])
     parser.add_argument("code", metavar="CODE", nargs="?", help="for example silent")
     return _finish
 
