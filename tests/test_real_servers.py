@@ -1,6 +1,8 @@
 """Real servers, real conduct: what the prober says of them, and what they say of the prober."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,8 +16,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 import probe
+from probe.expectation import Expectation
+from probe.nagios import Thresholds, judge_report
+from probe.report import schema
 
 pytestmark = pytest.mark.real_server
 
@@ -138,6 +144,23 @@ def assert_good(report: probe.Report, software: str) -> None:
     assert "no-common-algorithm" not in [finding.rule.code for finding in report.findings]
     assert report.where is None
     assert all(stage.completed for stage in report.evidence.stages)
+    assert_said_well(report)
+
+
+def assert_said_well(report: probe.Report) -> None:
+    """Every face says of a real server what there is to say, and can be read."""
+    page = report.explain(whole=True)
+    assert all(line.isprintable() and len(line) <= 80 for line in page.split("\n") if line)
+    assert f"identification string: {report.identification}" in page
+    assert "nothing in common" not in page
+    assert re.search(r"^  hasshServer: [0-9a-f]{32}$", page, flags=re.MULTILINE)
+    assert page.count(" s: the server sent ") >= 1
+    assert page.count(" s: we sent ") == 2
+    plugin = judge_report(report, probe.Budget(), Thresholds({}, {}), Expectation())
+    assert plugin.lines[0].startswith(f"SSH OK - {report.target} ok: {report.identification}, ")
+    written = report.to_json(transcript=True)
+    assert probe.Report.from_json(written).to_json(transcript=True) == written
+    assert not list(Draft202012Validator(json.loads(schema())).iter_errors(json.loads(written)))
 
 
 def test_openssh(tmp_path: Path) -> None:
