@@ -17,7 +17,7 @@ whose               stage whose limit ran out; null if none did
 spent_s             seconds, as all members in ``_s``
 stages              of each stage that began: stage, began_s, spent_s, limit_s, completed
 address             numeric address that answered, or null
-addresses           what the name resolved to
+addresses           what the name resolved to; the one in question, of check_addresses
 attempts            of each address dialled: address, began_s, spent_s, outcome, errno
 lines_before        first lines before the identification string, and the last
 lines_before_count  how many there were
@@ -89,7 +89,12 @@ class Report:
         """
         import json  # noqa: PLC0415 - 2 ms of start-up that only this method needs
 
-        return cls.from_dict(json.loads(text))
+        try:
+            members = json.loads(text)
+        except RecursionError:
+            message = "not a report: it is nested too deeply"
+            raise ValueError(message) from None
+        return cls.from_dict(members)
 
     @classmethod
     def from_dict(cls, members: Mapping[str, Any]) -> "Report":

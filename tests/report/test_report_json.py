@@ -137,6 +137,7 @@ NO_REPORTS = {
     "another schema": '{"schema": "sshprobe-report-2"}',
     "nothing in it": '{"schema": "sshprobe-report-1"}',
     "not UTF-8": b"\xff",
+    "a deep nest": "[" * 100_000,
 }
 
 
