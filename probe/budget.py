@@ -1,7 +1,6 @@
 """How long a probe may take, stage by stage: arithmetic on seconds, no clock."""
 
 import math
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -219,17 +218,19 @@ class Ledger:
     All instants are seconds on a clock of the caller's choice.
     """
 
-    __slots__ = ("_began", "_budget", "_ended", "began_at")
+    __slots__ = ("_began", "_budget", "_ended", "_running", "began_at")
 
     def __init__(self, budget: Budget, now: float) -> None:
         self.began_at = now
         self._budget = budget
         self._began: dict[Stage, float] = {}
         self._ended: dict[Stage, float] = {}
+        self._running: list[Stage] = []  # outermost first
 
     def enter(self, stage: Stage, now: float) -> float:
         """Begin ``stage`` inside those that run, and return its deadline."""
         self._began[stage] = now
+        self._running.append(stage)
         return now + self._budget[stage]
 
     def leave(self, stage: Stage, now: float) -> None:
@@ -238,17 +239,16 @@ class Ledger:
         A stage that fails is never left. A second call changes nothing, nor does one for a stage
         that never began.
         """
-        running = tuple(self._running())
-        if stage in running:
-            self._ended.update(dict.fromkeys(running[running.index(stage) :], now))
+        while stage in self._running:
+            self._ended[self._running.pop()] = now
 
     def where(self) -> Stage | None:
         """Return the innermost stage that runs; ``None`` if none does."""
-        return next(reversed(tuple(self._running())), None)
+        return self._running[-1] if self._running else None
 
     def whose(self) -> Stage | None:
         """Return the running stage whose deadline is earliest; of equal ones the outermost."""
-        return min(self._running(), key=self.deadline, default=None)
+        return min(self._running, key=self.deadline, default=None)
 
     def deadline(self, stage: Stage) -> float:
         """Return the instant at which ``stage``, once entered, runs out."""
@@ -266,9 +266,6 @@ class Ledger:
             )
             for stage, began in self._began.items()
         )
-
-    def _running(self) -> Iterator[Stage]:
-        return (stage for stage in self._began if stage not in self._ended)
 
 
 def _checked(stage: Stage, limit_s: float) -> float:

@@ -201,8 +201,7 @@ def unlimit(row: budget.StageRow) -> None:
 
 
 def tie(self: budget.Ledger) -> budget.Stage | None:
-    running = list(self._running())
-    return min(reversed(running), key=self.deadline, default=None)
+    return min(reversed(self._running), key=self.deadline, default=None)
 
 
 def of_verdicts() -> Iterator[Mutant]:
