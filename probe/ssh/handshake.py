@@ -245,8 +245,8 @@ class Handshake:
         elif self._units:
             self._findings.note(rules.STRICT_KEX_BROKEN)
         chosen = kexinit.negotiate(OFFER, offer.algorithms)
-        missing = [field for field, name in chosen._asdict().items() if name is None]
-        if missing:
+        if None in chosen:
+            missing = [field for field, name in chosen._asdict().items() if name is None]
             self._findings.note(rules.NO_COMMON_ALGORITHM, ", ".join(missing))
 
 

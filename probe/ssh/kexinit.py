@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import md5
 from typing import Final, NamedTuple
 
@@ -84,6 +85,9 @@ class Negotiated(NamedTuple):
     compression_algorithm_server_to_client: bytes | None
 
 
+_CIPHERS_AND_MACS: Final = ((2, 4), (3, 5))
+"""Which of ``Negotiated`` is a cipher, and which is the MAC of the same direction."""
+
 _CIPHERS: Final = (
     b"chacha20-poly1305@openssh.com",
     b"aes128-gcm@openssh.com",
@@ -153,6 +157,17 @@ _MUST_NOT_BE_EMPTY: Final = 8
 """The first eight name-lists hold algorithms, at least one each; the last two hold languages."""
 
 
+KNOWN_OFFERS: Final = 64
+"""Offers that are remembered: servers of one version and configuration make the same, their
+cookies apart, and of a fleet's few dozen versions each is read once."""
+
+KNOWN_OCTETS: Final = 4096
+"""The longest offer that is remembered, so that hostile servers fill no more than 6 MiB, names of
+two octets being the dearest: twice as long as that of any server known."""
+
+_LISTS_BEGIN: Final = 1 + limits.COOKIE_OCTETS
+
+
 def decode_kexinit(payload: bytes, findings: Findings) -> KexInit:
     """Read a KEXINIT.
 
@@ -167,22 +182,46 @@ def decode_kexinit(payload: bytes, findings: Findings) -> KexInit:
     Source:
         RFC 4253 §7.1; OpenSSH, too, refuses octets after the last field.
     """
-    reader = PayloadReader(payload, 1)
+    cookie, octets = payload[1:_LISTS_BEGIN], payload[_LISTS_BEGIN:]
+    read = _read_lists if len(octets) > KNOWN_OCTETS else _read_known_lists
     try:
-        cookie = reader.take(limits.COOKIE_OCTETS)
-        algorithms = Algorithms._make(reader.name_list() for _ in Algorithms._fields)
-        follows = reader.byte()
-        reserved = reader.uint32()
+        lists = read(octets)
     except LengthBeyondError as error:
         raise ProtocolViolation(rules.NAME_LIST_BEYOND_PAYLOAD, str(error)) from None
     except TruncatedError:
         raise ProtocolViolation(rules.KEXINIT_TRUNCATED, f"{len(payload)} octets") from None
+    kexinit = KexInit(cookie, lists.algorithms, bool(lists.follows), lists.reserved)
+    if not lists.are_plain:
+        _judge_names(lists.algorithms, findings)
+    _judge_fixed_fields(kexinit, lists.follows, findings)
+    return kexinit
+
+
+class _Lists(NamedTuple):
+    """What follows the cookie, and whether no name in it breaks a rule."""
+
+    algorithms: Algorithms
+    follows: int
+    reserved: int
+    are_plain: bool
+
+
+def _read_lists(octets: bytes) -> _Lists:
+    reader = PayloadReader(octets)
+    algorithms = Algorithms._make([reader.name_list() for _ in Algorithms._fields])
+    follows = reader.byte()
+    reserved = reader.uint32()
     if reader.left():
         raise ProtocolViolation(rules.KEXINIT_TRAILING, f"{reader.left()} octets")
-    kexinit = KexInit(cookie, algorithms, bool(follows), reserved)
-    _judge_names(algorithms, findings)
-    _judge_fixed_fields(kexinit, follows, findings)
-    return kexinit
+    return _Lists(algorithms, follows, reserved, _are_all_plain(algorithms))
+
+
+_read_known_lists = lru_cache(KNOWN_OFFERS)(_read_lists)
+
+
+def _are_all_plain(algorithms: Algorithms) -> bool:
+    required, languages = algorithms[:_MUST_NOT_BE_EMPTY], algorithms[_MUST_NOT_BE_EMPTY:]
+    return all(names and _are_plain(names) for names in required) and not any(languages)
 
 
 def encode_kexinit(cookie: bytes, algorithms: Algorithms = OFFER) -> bytes:
@@ -192,8 +231,17 @@ def encode_kexinit(cookie: bytes, algorithms: Algorithms = OFFER) -> bytes:
         cookie: 16 random octets.
         algorithms: What to offer.
     """
-    lists = b"".join(map(encode_name_list, algorithms))
-    return bytes((Message.KEXINIT,)) + cookie + lists + b"\0" + UINT32.pack(0)
+    lists = _OFFERED if algorithms is OFFER else _encode_lists(algorithms)
+    return _MESSAGE + cookie + lists + _NOTHING_FOLLOWS
+
+
+def _encode_lists(algorithms: Algorithms) -> bytes:
+    return b"".join(map(encode_name_list, algorithms))
+
+
+_MESSAGE: Final = bytes((Message.KEXINIT,))
+_OFFERED: Final = _encode_lists(OFFER)
+_NOTHING_FOLLOWS: Final = b"\0" + UINT32.pack(0)
 
 
 def negotiate(client: Algorithms, server: Algorithms) -> Negotiated:
@@ -206,12 +254,11 @@ def negotiate(client: Algorithms, server: Algorithms) -> Negotiated:
         RFC 4253 §7.1.
     """
     rows = zip(client[:_MUST_NOT_BE_EMPTY], server[:_MUST_NOT_BE_EMPTY], strict=True)
-    chosen = Negotiated._make(_first_common(ours, theirs) for ours, theirs in rows)
-    if chosen.encryption_algorithm_client_to_server in AEAD_CIPHERS:
-        chosen = chosen._replace(mac_algorithm_client_to_server=b"")
-    if chosen.encryption_algorithm_server_to_client in AEAD_CIPHERS:
-        chosen = chosen._replace(mac_algorithm_server_to_client=b"")
-    return chosen
+    chosen = [_first_common(ours, theirs) for ours, theirs in rows]
+    for cipher, mac in _CIPHERS_AND_MACS:
+        if chosen[cipher] in AEAD_CIPHERS:
+            chosen[mac] = b""
+    return Negotiated._make(chosen)
 
 
 def hassh_server(algorithms: Algorithms) -> str:
@@ -231,7 +278,10 @@ def hassh_server(algorithms: Algorithms) -> str:
 
 
 def _first_common(ours: NameList, theirs: NameList) -> bytes | None:
-    return next((name for name in ours if name in theirs), None)
+    for name in ours:
+        if name in theirs:
+            return name
+    return None
 
 
 def _judge_names(algorithms: Algorithms, findings: Findings) -> None:

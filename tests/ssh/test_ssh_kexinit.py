@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ssh_pieces import COOKIE, KEXINIT, LISTS, kexinit_payload, packet
 
+from probe.ssh import kexinit as kexinit_module
 from probe.ssh import rules
 from probe.ssh.kexinit import (
+    KNOWN_OCTETS,
+    KNOWN_OFFERS,
     OFFER,
     Algorithms,
     KexInit,
@@ -45,6 +48,24 @@ def test_lawful_kexinit() -> None:
     kexinit, findings = decode(PAYLOAD)
     assert kexinit == (COOKIE, LISTS, False, 0)
     assert findings == []
+
+
+# What is remembered of an offer is not its cookie, and a finding is noted each time.
+@pytest.mark.parametrize("cookie", [COOKIE, COOKIE[::-1]])
+def test_an_offer_that_was_seen_before(cookie: bytes) -> None:
+    kexinit, findings = decode(encode_kexinit(cookie, Algorithms(*with_list(8, b"x"))))
+    assert kexinit == (cookie, with_list(8, b"x"), False, 0)
+    assert [finding.rule for finding in findings] == [rules.LANGUAGES_NOT_EMPTY]
+
+
+def test_hostile_offers_fill_no_memory() -> None:
+    cache = kexinit_module._read_known_lists  # noqa: SLF001 - nothing else shows what is kept
+    for number in range(2 * KNOWN_OFFERS):
+        decode(encode_kexinit(COOKIE, Algorithms(*with_list(0, b"%d" % number))))
+    before = cache.cache_info()
+    decode(encode_kexinit(COOKIE, Algorithms(*with_list(0, *[b"name"] * KNOWN_OCTETS))))
+    assert cache.cache_info() == before
+    assert before.currsize <= KNOWN_OFFERS
 
 
 # R30: the fields' names in wire order are the RFC's.
