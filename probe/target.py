@@ -11,6 +11,8 @@ LARGEST_PORT: Final = 65535
 
 _SCHEME: Final = "ssh://"
 
+_IN_NO_HOST: Final = re.compile(r"[\s\0]")
+
 
 class Target(NamedTuple):
     """A server.
@@ -30,7 +32,7 @@ def require_target(host: str, port: int) -> None:
     Raises:
         ValueError: ``host`` is empty or holds NUL or white space, or ``port`` is out of range.
     """
-    if not host or any(character.isspace() or character == "\0" for character in host):
+    if not host or _IN_NO_HOST.search(host):
         message = f"not a host: {host!r}"
         raise ValueError(message)
     if not 1 <= port <= LARGEST_PORT:

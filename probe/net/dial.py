@@ -126,6 +126,9 @@ def _look_up(
 
 def _written(address: SocketAddress) -> str:
     """Return the host as a person writes it, scope included; getaddrinfo keeps that apart."""
+    host, _, *kept_apart = address
+    if not kept_apart:  # IPv4
+        return host
     return socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
 
 
