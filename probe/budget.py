@@ -254,6 +254,10 @@ class Ledger:
         """Return the instant at which ``stage``, once entered, runs out."""
         return self._began[stage] + self._budget[stage]
 
+    def runs(self, stage: Stage) -> bool:
+        """Whether ``stage`` has begun and not ended."""
+        return stage in self._running
+
     def times(self, now: float) -> tuple[StageTime, ...]:
         """Return a row for each stage that began, in order, as of ``now``."""
         return tuple(

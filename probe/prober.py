@@ -181,8 +181,9 @@ async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET)
     stages = Stages(budget)
 
     async def converse() -> None:
-        async with open_wire(stream, evidence) as wire:
-            await Conversation(wire, stages, evidence).run()
+        with stages.open(Stage.PROBE):  # the wire has a task of its own, which no other stage bounds
+            async with open_wire(stream, evidence) as wire:
+                await Conversation(wire, stages, evidence).run()
 
     await _conduct(converse, stages, evidence)
     return report_of(evidence)
@@ -216,16 +217,15 @@ async def _conduct(
     stages: Stages,
     evidence: Evidence,
 ) -> None:
-    """Run a conversation under the probe's own scope, and record however it ended."""
+    """Run a conversation as the stage ``probe``, and record however it ended."""
+    stages.begin(Stage.PROBE)
     try:
-        with stages.open(Stage.PROBE):
-            await converse()
+        await converse()
     except Ended as ended:
         evidence.end = ended.end
     except Expired:
-        if evidence.end is End.UNKNOWN:
-            evidence.end = End.DEADLINE
-            evidence.whose = stages.ledger.whose()
+        evidence.end = End.DEADLINE
+        evidence.whose = stages.ledger.whose()
     except Exception as error:  # a bug of ours must become a verdict: UNKNOWN
         evidence.end = End.INTERNAL
         evidence.internal_error = repr(error)

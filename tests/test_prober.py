@@ -479,10 +479,10 @@ async def test_a_bug_is_an_internal_error_and_closes_the_socket(
     monkeypatch: pytest.MonkeyPatch,
     autojump_clock: MockClock,
 ) -> None:
-    def fail(machine: Handshake) -> None:
+    def fail(machine: Handshake, _: int) -> None:
         raise ZeroDivisionError(machine.state.value)
 
-    monkeypatch.setattr(Handshake, "next_event", fail)
+    monkeypatch.setattr(Handshake, "unread_octets", fail)
     with silent_port() as port:
         before = open_sockets()
         report = await check(HOST, port)

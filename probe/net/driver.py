@@ -1,7 +1,7 @@
 """Moves octets between a stream and the machine, and fills in the evidence."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ssl import SSLError
 from typing import Final, Protocol
@@ -69,12 +69,11 @@ class Conversation:
         """
         try:
             self._send(self._machine.octets_to_send())
-            await self._wait(Stage.IDENTIFICATION, self._identified, self._wait_for_first_octet)
+            self._stages.begin(Stage.IDENTIFICATION)
+            await self._wait(Stage.FIRST_OCTET, self._heard)
+            await self._wait(Stage.IDENTIFICATION, self._identified)
             await self._wait(Stage.KEXINIT, self._completed)
             self._evidence.end = End.COMPLETE
-        except trio.Cancelled:
-            self._catch_up()
-            raise
         finally:
             self._conclude()
 
@@ -100,19 +99,14 @@ class Conversation:
 
     # Waiting. ------------------------------------------------------------------------------------
 
-    async def _wait_for_first_octet(self) -> None:
-        await self._wait(Stage.FIRST_OCTET, self._heard)
-
-    async def _wait(
-        self,
-        stage: Stage,
-        arrived: Callable[[], bool],
-        first: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
+    async def _wait(self, stage: Stage, arrived: Callable[[], bool]) -> None:
+        self._stages.begin(stage)
+        if arrived():
+            self._stages.leave(stage)
+            return
         try:
             with self._stages.open(stage):
-                if first is not None:
-                    await first()
+                await self._receive()
                 while not arrived():
                     await self._receive()
         except Expired:
@@ -128,22 +122,6 @@ class Conversation:
             self._take(octets)
         self._stages.leave(stage)
         return True
-
-    def _catch_up(self) -> None:
-        """Before the whole probe is over, take what is there as far as it goes."""
-        try:
-            if self._machine.state is State.IDENTIFICATION and self._arrived_after_all(
-                Stage.IDENTIFICATION,
-                self._identified,
-            ):
-                self._stages.begin(Stage.KEXINIT)
-            if self._machine.state is State.KEXINIT and self._arrived_after_all(
-                Stage.KEXINIT,
-                self._completed,
-            ):
-                self._evidence.end = End.COMPLETE
-        except Ended as ended:
-            self._evidence.end = ended.end
 
     # Octets. -------------------------------------------------------------------------------------
 

@@ -1,13 +1,17 @@
 """The cancel scopes and nurseries of a probe. No other file opens one."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
+from typing import Final
 
 import trio
 
-from probe.budget import Budget, Ledger, Stage
+from probe.budget import STAGES, Budget, Ledger, Stage
 from probe.evidence import End
+
+_INSIDE: Final = {row.stage: row.inside for row in STAGES}
 
 
 class Ended(Exception):  # noqa: N818 - not an error: a probe that ends early, with its evidence
@@ -27,7 +31,10 @@ class Expired(Exception):  # noqa: N818 - a deadline expires; that is its nature
 
 
 class Stages:
-    """The nested stages of one probe, each a cancel scope with the deadline of its row.
+    """The nested stages of one probe, each a cancel scope where it waits.
+
+    A scope costs more than all the rest of a stage. So there is one for each wait and not one for
+    each stage: its deadline is the earliest of all stages around it, that of the probe included.
 
     A stage that fails or is cut is never left in the ledger, so after any end the ledger still
     says where the probe was.
@@ -37,19 +44,33 @@ class Stages:
         began_at: When the probe began, on trio's clock; now if ``None``.
     """
 
-    __slots__ = ("budget", "ledger")
+    __slots__ = ("_deadlines", "budget", "ledger")
 
     def __init__(self, budget: Budget, began_at: float | None = None) -> None:
         self.budget = budget
         self.ledger = Ledger(budget, trio.current_time() if began_at is None else began_at)
+        self._deadlines: dict[Stage | None, float] = {}
 
     def open(self, stage: Stage) -> "_OpenStage":
-        """Return the context of ``stage``.
+        """Return the context of ``stage``, in which the probe may wait.
 
-        Leaving it raises ``Expired`` if its own deadline cut it. A cancellation from outside
-        passes through.
+        It begins the stage unless that runs. Leaving it raises ``Expired`` if its own deadline cut
+        it. A cancellation from outside passes through.
         """
-        return _OpenStage(self.ledger, stage)
+        return _OpenStage(self, stage)
+
+    def begin(self, stage: Stage) -> float:
+        """Count ``stage`` as begun though nothing waits in it yet, and return its deadline.
+
+        It is the enclosing stage's deadline if that is earlier, so a stage whose waits are all in
+        those inside it need not be opened. A second call changes nothing.
+        """
+        if not self.ledger.runs(stage):
+            # The outermost stage began with the call, perhaps a look-up ago.
+            began_at = self.ledger.began_at if stage is Stage.PROBE else trio.current_time()
+            enclosing = self._deadlines.get(_INSIDE[stage], math.inf)
+            self._deadlines[stage] = min(self.ledger.enter(stage, began_at), enclosing)
+        return self._deadlines[stage]
 
     def share_resolve(self, others: "Stages") -> None:
         """Count the other probe's look-up as this one's, too."""
@@ -59,10 +80,6 @@ class Stages:
                 began = others.ledger.began_at + time.began_s
                 self.ledger.enter(Stage.RESOLVE, began)
                 self.ledger.leave(Stage.RESOLVE, began + time.spent_s)
-
-    def begin(self, stage: Stage) -> None:
-        """Count ``stage`` as begun though there is no time left to wait in it."""
-        self.ledger.enter(stage, trio.current_time())
 
     def leave(self, stage: Stage) -> None:
         """Count ``stage`` as completed though its deadline passed: what it waited for was there."""
@@ -74,18 +91,14 @@ class Stages:
 
 
 class _OpenStage:
-    __slots__ = ("_ledger", "_scope", "_stage")
+    __slots__ = ("_scope", "_stage", "_stages")
 
-    def __init__(self, ledger: Ledger, stage: Stage) -> None:
-        self._ledger = ledger
+    def __init__(self, stages: Stages, stage: Stage) -> None:
+        self._stages = stages
         self._stage = stage
 
     def __enter__(self) -> None:
-        # The outermost stage began with the call, perhaps a look-up ago.
-        outermost = self._stage is Stage.PROBE
-        began = self._ledger.began_at if outermost else trio.current_time()
-        deadline = self._ledger.enter(self._stage, began)
-        self._scope = trio.CancelScope(deadline=deadline)
+        self._scope = trio.CancelScope(deadline=self._stages.begin(self._stage))
         self._scope.__enter__()
 
     def __exit__(
@@ -98,7 +111,7 @@ class _OpenStage:
         if self._scope.cancelled_caught:
             raise Expired from None
         if exc_type is None:
-            self._ledger.leave(self._stage, trio.current_time())
+            self._stages.leave(self._stage)
 
 
 async def wait_at_most(event: trio.Event, limit_s: float) -> None:

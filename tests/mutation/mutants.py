@@ -310,7 +310,6 @@ def of_conduct() -> Iterator[Mutant]:
     skipped = (
         (tcp.TcpStream, "close"),
         (tcp.TcpStream, "_drain"),
-        (driver.Conversation, "_catch_up"),
         (driver.Conversation, "_conclude"),
     )
     for owner, method in skipped:

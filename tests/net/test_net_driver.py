@@ -103,15 +103,14 @@ class ScriptedWire:
 async def hold(wire: ScriptedWire | TcpStream, budget: Budget) -> Evidence:
     """Hold a conversation as the prober does, and note how it ended."""
     evidence, stages = Evidence(), Stages(budget)
+    stages.begin(Stage.PROBE)
     try:
-        with stages.open(Stage.PROBE):
-            await Conversation(wire, stages, evidence).run()
+        await Conversation(wire, stages, evidence).run()
     except Ended as ended:
         evidence.end = ended.end
     except Expired:
-        if evidence.end is End.UNKNOWN:
-            evidence.end = End.DEADLINE
-            evidence.whose = stages.ledger.whose()
+        evidence.end = End.DEADLINE
+        evidence.whose = stages.ledger.whose()
     if evidence.end is End.COMPLETE:
         stages.leave(Stage.PROBE)
     evidence.where = stages.ledger.where()
@@ -579,7 +578,7 @@ async def test_the_callers_cancellation_leaves_whole_evidence_and_no_verdict(
         await Conversation(wire, stages, evidence).run()
     assert scope.cancelled_caught
     assert evidence.end is End.UNKNOWN
-    assert evidence.unread_octets == b"SSH-2.0-"
+    assert evidence.unread_octets == b"SSH-"
     assert stages.ledger.where() is Stage.IDENTIFICATION
 
 
