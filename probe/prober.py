@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from functools import partial
 from socket import AF_INET, AF_INET6, AF_UNSPEC
 from typing import Final, Literal
 
@@ -67,12 +68,7 @@ async def check(
     """
     route = Route(host, port, ip_version, source)
     evidence, stages = Evidence(host, port), Stages(budget)
-
-    async def converse() -> None:
-        addresses = await route.resolve(stages, evidence)
-        await route.converse(addresses, stages, evidence)
-
-    await _conduct(converse, stages, evidence)
+    await _conduct(partial(route.converse, stages, evidence), stages, evidence)
     return report_of(evidence)
 
 
@@ -115,7 +111,7 @@ async def check_address(
 
     async def converse() -> None:
         stages.share_resolve(looked_up)
-        await route.converse([address], stages, evidence)
+        await route.converse(stages, evidence, [address])
 
     await _conduct(converse, stages, evidence)
     return report_of(evidence)
@@ -151,11 +147,13 @@ class Route:
 
     async def converse(
         self,
-        addresses: list[AddressInfo],
         stages: Stages,
         evidence: Evidence,
+        addresses: list[AddressInfo] | None = None,
     ) -> None:
-        """Connect to the first address that answers, and hold the conversation."""
+        """Connect to one of ``addresses``, else of those that the name has, and converse there."""
+        if addresses is None:
+            addresses = await self.resolve(stages, evidence)
         stream = await connect(addresses, stages, evidence, self._source)
         with closing(stream):
             try:
@@ -181,7 +179,7 @@ async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET)
     stages = Stages(budget)
 
     async def converse() -> None:
-        with stages.open(Stage.PROBE):  # the wire has a task of its own, which no other stage bounds
+        with stages.open(Stage.PROBE):  # bounds the task that sends; no other stage does
             async with open_wire(stream, evidence) as wire:
                 await Conversation(wire, stages, evidence).run()
 

@@ -1,7 +1,7 @@
 """Moves octets between a stream and the machine, and fills in the evidence."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ssl import SSLError
 from typing import Final, Protocol
@@ -100,6 +100,7 @@ class Conversation:
     # Waiting. ------------------------------------------------------------------------------------
 
     async def _wait(self, stage: Stage, arrived: Callable[[], bool]) -> None:
+        """Wait until what ``stage`` waits for has come; if it is there, open no scope for it."""
         self._stages.begin(stage)
         if arrived():
             self._stages.leave(stage)
@@ -148,11 +149,11 @@ class Conversation:
         self._mute = True
         self._unsent = b""
 
-    async def _receive(self) -> None:
+    def _receive(self) -> Awaitable[None]:
         """Take what comes next, at the latest when something does."""
-        if not self._unsent:
-            await self._receive_some()
-            return
+        return self._send_and_receive() if self._unsent else self._receive_some()
+
+    async def _send_and_receive(self) -> None:
         async with open_nursery() as nursery:
             nursery.start_soon(self._send_rest)
             await self._receive_some()
