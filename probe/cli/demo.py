@@ -10,10 +10,10 @@ import trio
 from probe.budget import Stage
 from probe.catalogue import SERVERS, Expected, Server, serve
 from probe.cli.colours import paint
-from probe.cli.descriptors import allow_descriptors
 from probe.cli.output import complain, is_colourful
 from probe.cli.printing import Say, run_printing
 from probe.cli.status import STATUSES
+from probe.net.machine import allow_descriptors
 from probe.prober import DEFAULT_BUDGET, check
 from probe.report import Report
 from probe.verdict import State

@@ -12,10 +12,10 @@ import trio
 from probe.catalogue import BY_NAME, SERVERS, Server, serve
 from probe.catalogue.listen import Visit
 from probe.catalogue.moves import Drip, Move, Repeat, Send, Wait
-from probe.cli.descriptors import allow_descriptors
 from probe.cli.output import complain
 from probe.cli.printing import Say, print_lines, run_printing
 from probe.cli.status import OUTPUT_LOST, USAGE
+from probe.net.machine import allow_descriptors
 from probe.text import dump, escape
 
 _LINES_SHOWN: Final = 64
