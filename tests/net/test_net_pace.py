@@ -111,3 +111,43 @@ def test_servers_do_not_wait_for_each_other(calls: list[Call]) -> None:
     """Each is served as if the other were never asked."""
     lonely = [Call("one" if call.server == "one" else "nobody", call.after_s) for call in calls]
     assert schedule(Pace(), calls, "one") == schedule(Pace(), lonely, "one")
+
+
+# Memory. -----------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), eighths), min_size=40, max_size=120), intervals)
+def test_what_is_forgotten_changes_nothing(
+    calls: list[tuple[int, float]],
+    interval_s: float,
+) -> None:
+    forgetful, faithful, now = Pace(interval_s, 2), Pace(interval_s, 2), 0.0
+    forgetful._tidy_at = 0  # noqa: SLF001 - forgets whenever it can
+    for server, after_s in calls:
+        now += after_s
+        assert forgetful.begins_at(server, now) == faithful.begins_at(server, now)
+        assert forgetful.reserve(server, now) == faithful.reserve(server, now)
+        forgetful._tidy_at = 0  # noqa: SLF001 - as above
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), eighths), max_size=60))
+def test_asking_counts_nothing(calls: list[tuple[int, float]]) -> None:
+    pace, now = Pace(burst=1), 0.0
+    for server, after_s in calls:
+        now += after_s
+        asked = pace.begins_at(server, now)
+        assert pace.begins_at(server, now) == asked == pace.reserve(server, now)
+
+
+def test_a_million_servers_cost_what_those_of_a_second_cost() -> None:
+    pace, most = Pace(), 0
+    for number in range(200_000):
+        pace.reserve(number, number / 1000)  # a thousand a second
+        most = max(most, len(pace))
+    assert most <= 2 * (1000 + 1)
+
+
+@pytest.mark.parametrize("interval_s", [0.0])
+def test_no_rest_at_all(interval_s: float) -> None:
+    pace = Pace(interval_s)
+    assert [pace.reserve("host", 7.0) for _ in range(5000)] == [7.0] * 5000
