@@ -2,7 +2,8 @@
 
 ``check`` is the probe, ``handshake`` the same over a stream of yours, ``check_blocking`` the same
 for code without trio, ``check_addresses`` at every address of a name, ``wait_until_ready`` over and
-over until it is as it should be; each returns a ``Report``, or several. README.md shows them.
+over until it is as it should be; each returns a ``Report``, or several. ``sweep`` asks at many
+servers, and gives out reports as they come. README.md shows them.
 
 The names are imported when they are first used: ``probe.ssh`` needs no trio, and the command can
 catch Ctrl-C before it is loaded.
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from probe.addresses import check_addresses
     from probe.budget import STAGES, Budget, Stage, StageTime
     from probe.evidence import Evidence
+    from probe.fleet import sweep
     from probe.prober import check, check_blocking, handshake
     from probe.report import Report
     from probe.ssh.rules import Finding
@@ -43,6 +45,7 @@ __all__ = [
     "check_blocking",
     "escape",
     "handshake",
+    "sweep",
     "wait_until_ready",
 ]
 
@@ -50,6 +53,7 @@ _HOMES = {
     "probe.addresses": ("check_addresses",),
     "probe.budget": ("STAGES", "Budget", "Stage", "StageTime"),
     "probe.evidence": ("Evidence",),
+    "probe.fleet": ("sweep",),
     "probe.prober": ("check", "check_blocking", "handshake"),
     "probe.report": ("Report",),
     "probe.ssh.rules": ("Finding",),

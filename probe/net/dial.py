@@ -82,6 +82,16 @@ async def resolve(
     return found
 
 
+async def wait_for_resolver() -> None:
+    """Wait until a thread is free to look a name up, so that ``resolve`` finds it at once.
+
+    A checkpoint. Only one task at a time shall wait here, and call ``resolve`` before it waits for
+    anything else.
+    """
+    async with _resolver_limiter():
+        pass
+
+
 async def connect(
     addresses: list[AddressInfo],
     stages: Stages,
@@ -142,7 +152,7 @@ async def _resolve_name(
     except socket.gaierror as error:
         evidence.add_error("getaddrinfo", error.errno, error.strerror or "")
     except (OSError, UnicodeError) as error:  # a name that no resolver can be asked for
-        evidence.add_error("getaddrinfo", None, str(error))
+        evidence.add_error("getaddrinfo", getattr(error, "errno", None), str(error))
     raise Ended(End.UNRESOLVED)
 
 

@@ -1,0 +1,538 @@
+"""Many targets: probed side by side, politely, in bounded memory, and never faster than is sound.
+
+Targets are read one by one, and only as long as there is room for them:
+
+===============  ==================================  ==============================================
+a target waits   how many at the most                until
+===============  ==================================  ==============================================
+to be read       one                                 there is a place, and it is a start's turn
+for its server   ``RESTING``, and no place is taken  the server has forgiven (``probe.net.pace``)
+in a place       ``max_in_flight``                   its report has been taken by the caller
+===============  ==================================  ==============================================
+
+So a caller that is slow to take reports slows down the sweep, and memory does not depend on how
+many targets there are. Names wait in their places for a thread of the resolver, outside of the
+probe, because that wait is not the resolver's time.
+
+What this machine lacks says nothing of a server. Descriptors and ports are counted before the first
+probe; what is lacking all the same is waited for, in the place, so that fewer probes compete for
+it.
+"""
+
+import errno
+import math
+import socket
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
+from heapq import heappop, heappush, heapreplace
+from threading import Event, Thread
+from typing import Any, Final, Literal, NamedTuple
+
+import trio
+
+from probe.budget import Budget
+from probe.evidence import End, Evidence
+from probe.net.dial import wait_for_resolver
+from probe.net.machine import most_in_flight
+from probe.net.pace import BURST, INTERVAL_S, Pace
+from probe.net.stages import open_nursery, wait_at_most
+from probe.prober import DEFAULT_BUDGET, check, require_source
+from probe.report import Report
+from probe.target import Target, require_target
+from probe.verdict import Verdict
+
+IN_FLIGHT: Final = 4096
+"""Probes side by side unless the caller says otherwise, and at most what the machine allows: what
+``RATE`` takes if no server answers within the four seconds of ``connect``. 30 MB at the most."""
+
+RATE: Final = 1000.0
+"""Starts a second unless the caller says otherwise. A probe that expires costs half a millisecond
+of one processor in all: this leaves the other half of it, so that no deadline is seen late."""
+
+CATCH_UP_S: Final = 0.01
+"""How far behind its rate a sweep may be and still make up for it: what starts at once expires at
+once, and five thousand that do are up to 0.3 s late."""
+
+RESTING: Final = 65536
+"""Targets that wait for their servers at the most; those of one server take no memory each."""
+
+BACK_OFF_S: Final = (0.25, 1.0, 4.0)
+"""Pauses after a trouble of this machine's; after the last of them it is reported."""
+
+LOCAL_ERRNOS: Final = frozenset(
+    {
+        errno.EMFILE,  # this process has no file descriptor left
+        errno.ENFILE,  # nor has the system
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.ENOSPC,  # epoll watches no more sockets for this user
+        errno.EADDRNOTAVAIL,  # all ports are taken, or wait for stray segments
+        errno.EAGAIN,  # as a failure: no port, or no room in a table of the kernel's
+    },
+)
+"""What another moment may bring. Other troubles of this machine stay: no permission, no route."""
+
+_RESOLVER_TROUBLES: Final = frozenset(
+    {
+        socket.EAI_AGAIN,  # its servers failed, or it had no socket to ask them with
+        socket.EAI_MEMORY,
+        socket.EAI_SYSTEM,
+    },
+)
+
+_LACKING_TEXTS: Final = ("can't start new thread", "MemoryError")
+"""What Python says if the system gives it no thread, which a look-up takes, or no memory."""
+
+
+class Sweep(trio.abc.ReceiveChannel[Report]):
+    """The reports of a sweep, in the order in which probes end; ``async for`` takes them.
+
+    Several tasks may take reports.
+    """
+
+    def __init__(
+        self,
+        inbox: "trio.MemoryReceiveChannel[Report]",
+        places: trio.Semaphore,
+        stop: Callable[[], None],
+    ) -> None:
+        self._inbox = inbox
+        self._places = places
+        self._stop = stop
+
+    async def receive(self) -> Report:
+        """Return the next report. A checkpoint; cancelled, it has taken none.
+
+        Raises:
+            trio.EndOfChannel: All targets have been reported.
+            trio.ClosedResourceError: The sweep is closed.
+        """
+        report = await self._inbox.receive()
+        self._places.release()
+        return report
+
+    def stop(self) -> None:
+        """Read no more targets and cut the probes that run. What has ended can still be taken."""
+        self._stop()
+
+    async def aclose(self) -> None:
+        """Stop, and drop the reports that were not taken. A checkpoint."""
+        self.stop()
+        await self._inbox.aclose()
+
+
+@asynccontextmanager
+async def sweep(  # noqa: PLR0913 - what a sweep can be told
+    targets: Iterable[tuple[str, int]] | AsyncIterable[tuple[str, int]],
+    *,
+    budget: Budget = DEFAULT_BUDGET,
+    ip_version: Literal[4, 6] | None = None,
+    source: str | None = None,
+    max_in_flight: int | None = None,
+    rate: float = RATE,
+    per_server_rate: float = 1 / INTERVAL_S,
+    burst: int = BURST,
+) -> AsyncIterator[Sweep]:
+    """Ask at many servers, side by side, and give out each report when its probe ends.
+
+    A context and not a generator, because probes run in tasks: trio can close a generator with
+    tasks in it only from the outside. Leaving the context closes every socket at once.
+
+        async with probe.sweep(targets) as reports:
+            async for report in reports:
+                print(report.line())
+
+    Memory does not depend on the number of targets. A target that stands there twice is asked
+    twice. A trouble of this machine's is waited for, and reported as ``local-error`` if it stays.
+
+    Args:
+        targets: Hosts and ports, read one by one as places become free. An iterable must not
+            block; an async one may wait.
+        budget: How long each probe may take.
+        ip_version: As for ``check``.
+        source: As for ``check``.
+        max_in_flight: Probes side by side, 1 or more; fewer if file descriptors or ports do not
+            suffice. 4096 if ``None``. Asking for more than the process may have open raises its
+            soft limit.
+        rate: Probes that begin in a second, above 0.
+        per_server_rate: Probes of one host and port in a second; 0 for no politeness.
+        burst: Probes of one host and port that may begin at once, 1 or more.
+
+    Raises:
+        ValueError: An argument makes no sense, on entering; or a target is none, later. What
+            ``targets`` itself raises comes out as it is.
+    """
+    pace = _pace(per_server_rate, burst)
+    if source is not None:
+        require_source(source, ip_version)
+    fleet = _Fleet(
+        {"budget": budget, "ip_version": ip_version, "source": source},
+        pace,
+        _Turns(_above_zero("rate", rate)),
+        _places(max_in_flight),
+    )
+    try:
+        async with open_nursery() as nursery:
+            nursery.start_soon(fleet.run, targets)
+            await fleet.entered.wait()
+            yield fleet.reports
+            nursery.cancel_scope.cancel()
+    finally:
+        fleet.close()
+
+
+class Shard(NamedTuple):
+    """A part of a sweep, for engines that run picklable functions over partitions of targets.
+
+    ``Shard(budget=…)(targets)`` gives an iterator of reports; both sides pickle. Where several
+    shards ask at the same servers from one address, give each its part of ``per_server_rate``.
+
+    Attributes:
+        budget: As for ``sweep``, like all that follow.
+        ip_version: 4, 6 or ``None``.
+        source: Numeric address to connect from.
+        max_in_flight: Probes side by side in this shard.
+        rate: Probes that begin in a second in this shard.
+        per_server_rate: Probes of one host and port in a second; 0 for no politeness.
+        burst: Probes of one host and port that may begin at once.
+    """
+
+    budget: Budget = DEFAULT_BUDGET
+    ip_version: Literal[4, 6] | None = None
+    source: str | None = None
+    max_in_flight: int | None = None
+    rate: float = RATE
+    per_server_rate: float = 1 / INTERVAL_S
+    burst: int = BURST
+
+    def __call__(self, targets: Iterable[tuple[str, int]]) -> Iterator[Report]:
+        """Ask at ``targets``, and return the reports as probes end. Blocks the calling thread.
+
+        The probes run in a thread of their own, and ``targets``, which may block, is read in
+        others: however slowly targets come and reports are taken, no deadline is seen late.
+        Closing the iterator closes every socket.
+
+        Raises:
+            ValueError: As for ``sweep``, when the first report is asked for or later.
+        """
+        background = _Background(self, targets)
+        background.start()
+        try:
+            yield from background.reports()
+        finally:
+            background.stop()
+        background.raise_trouble()
+
+
+class _Fleet:
+    """One sweep."""
+
+    def __init__(
+        self,
+        keywords: dict[str, Any],
+        pace: Pace,
+        turns: "_Turns",
+        places: trio.Semaphore,
+    ) -> None:
+        self._keywords = keywords
+        self._pace = pace
+        self._turns = turns
+        self._places = places
+        self._resting = _Resting(pace)
+        self._changed = trio.Event()
+        self._all_read = False
+        self._next_name = trio.Lock()
+        self._outbox, self._inbox = trio.open_memory_channel[Report](math.inf)
+        self.entered = trio.Event()
+        self.reports = Sweep(self._inbox, places, self.stop)
+
+    async def run(
+        self,
+        targets: Iterable[tuple[str, int]] | AsyncIterable[tuple[str, int]],
+    ) -> None:
+        with self._outbox:  # closes at once: a wait here could be cut, and hide an error
+            async with open_nursery() as self._nursery:
+                self.entered.set()
+                self._nursery.start_soon(self._start_rested)
+                await self._read(targets)
+
+    def stop(self) -> None:
+        self._nursery.cancel_scope.cancel()
+
+    def close(self) -> None:
+        self._inbox.close()
+
+    async def _read(
+        self,
+        targets: Iterable[tuple[str, int]] | AsyncIterable[tuple[str, int]],
+    ) -> None:
+        if isinstance(targets, AsyncIterable):
+            async for host, port in targets:
+                await self._admit(host, port)
+        else:
+            for host, port in targets:
+                await trio.lowlevel.checkpoint()
+                await self._admit(host, port)
+        self._all_read = True
+        self._tell_change()
+
+    async def _admit(self, host: str, port: int) -> None:
+        require_target(host, port)
+        target = Target(host, port)
+        if self._resting.must_wait(target, trio.current_time()):
+            await self._let_rest(target)
+        else:
+            await self._start(target)
+
+    async def _let_rest(self, target: Target) -> None:
+        while len(self._resting) >= RESTING:
+            await self._changed.wait()
+        self._resting.add(target, trio.current_time())
+        self._tell_change()
+
+    async def _start_rested(self) -> None:
+        """Start the probes of servers that have rested, until no more are to come."""
+        while self._resting or not self._all_read:
+            now = trio.current_time()
+            begins_at = self._resting.begins_at(now)
+            if begins_at <= now:
+                await self._start(self._resting.take())
+                self._tell_change()
+            else:
+                await wait_at_most(self._changed, begins_at - now)
+
+    async def _start(self, target: Target) -> None:
+        await self._places.acquire()
+        await trio.sleep_until(self._turns.take(trio.current_time()))
+        begins_at = self._pace.reserve(target, trio.current_time())
+        self._nursery.start_soon(self._probe, target, begins_at)
+
+    def _tell_change(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def _probe(self, target: Target, begins_at: float) -> None:
+        report = await self._check(target, begins_at)
+        for pause_s in BACK_OFF_S:
+            if not _failed_here(report.evidence):
+                break
+            await trio.sleep(pause_s)
+            now = trio.current_time()
+            begins_at = max(self._turns.take(now), self._pace.reserve(target, now))
+            report = await self._check(target, begins_at)
+        with suppress(trio.BrokenResourceError):  # nobody wants reports any more
+            self._outbox.send_nowait(_blame_this_machine(report))
+
+    async def _check(self, target: Target, begins_at: float) -> Report:
+        if begins_at > trio.current_time():
+            await trio.sleep_until(begins_at)
+        if not _is_numeric(target.host):
+            async with self._next_name:
+                await wait_for_resolver()
+        return await check(*target, **self._keywords)
+
+
+class _Turns:
+    """Spreads starts over time. Keeps no clock."""
+
+    def __init__(self, rate: float) -> None:
+        self._interval_s = 1 / rate
+        self._next_at = -math.inf
+
+    def take(self, now: float) -> float:
+        """Take the next turn, and return when that is."""
+        at = max(self._next_at, now - CATCH_UP_S)
+        self._next_at = at + self._interval_s
+        return at
+
+
+class _Resting:
+    """Targets whose servers have to rest. Those of one server are counted, not kept.
+
+    Keeps no clock: no instant is earlier than one before.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._waiting = Counter[Target]()
+        self._number = 0
+        self._heap: list[tuple[float, int, Target]] = []  # an entry for each server
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def must_wait(self, target: Target, now: float) -> bool:
+        """Whether its server has to rest, or others wait for that server already."""
+        return target in self._waiting or self._pace.begins_at(target, now) > now
+
+    def add(self, target: Target, now: float) -> None:
+        """Let one more probe of ``target`` wait."""
+        if target not in self._waiting:
+            self._number += 1  # servers of one instant come in the order of their targets
+            heappush(self._heap, (self._pace.begins_at(target, now), self._number, target))
+        self._waiting[target] += 1
+        self._length += 1
+
+    def begins_at(self, now: float) -> float:
+        """Return the instant at which the first may begin; infinity if none waits."""
+        while self._heap:
+            at, number, target = self._heap[0]
+            may_begin_at = self._pace.begins_at(target, now)
+            if may_begin_at <= max(at, now):
+                return at
+            heapreplace(self._heap, (may_begin_at, number, target))  # probed since it was added
+        return math.inf
+
+    def take(self) -> Target:
+        """Return the target that may begin first, and let it wait no longer."""
+        target = self._heap[0][2]
+        self._length -= 1
+        self._waiting[target] -= 1
+        if not self._waiting[target]:
+            del self._waiting[target]
+            heappop(self._heap)
+        return target
+
+
+class _Background:
+    """A sweep in a thread of its own, and what another thread needs of it."""
+
+    def __init__(self, shard: Shard, targets: Iterable[tuple[str, int]]) -> None:
+        self._shard = shard
+        self._targets = targets
+        self._entered = Event()
+        self._trouble: Exception | None = RuntimeError("the sweep was ended from outside")
+        self._token: trio.lowlevel.TrioToken | None = None
+        # A daemon: an iterator that was left half-way must not keep a process from ending.
+        self._thread = Thread(target=self._run, name="sshprobe-shard", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        self._entered.wait()
+
+    def reports(self) -> Iterator[Report]:
+        while self._token is not None:
+            try:
+                yield trio.from_thread.run(self._reports.receive, trio_token=self._token)
+            except _NO_MORE:
+                return
+
+    def stop(self) -> None:
+        if self._token is not None:
+            with suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(self._left.set)
+        self._thread.join()
+
+    def raise_trouble(self) -> None:
+        if self._trouble is not None:
+            raise self._trouble
+
+    def _run(self) -> None:
+        try:
+            trio.run(self._sweep)
+            self._trouble = None
+        except Exception as error:  # noqa: BLE001 - raised where reports are taken
+            self._trouble = error
+        finally:
+            self._entered.set()
+
+    async def _sweep(self) -> None:
+        self._left = trio.Event()
+        targets = _Blocking(self._targets)
+        async with sweep(targets, **self._shard._asdict()) as self._reports:
+            self._token = trio.lowlevel.current_trio_token()
+            self._entered.set()
+            await self._left.wait()
+
+
+class _Blocking:
+    """Reads an iterable that may block, in threads: an engine's may wait for its network."""
+
+    def __init__(self, targets: Iterable[tuple[str, int]]) -> None:
+        self._targets = iter(targets)
+
+    def __aiter__(self) -> "_Blocking":
+        return self
+
+    async def __anext__(self) -> tuple[str, int]:
+        target = await trio.to_thread.run_sync(self._read, abandon_on_cancel=True)
+        if target is None:
+            raise StopAsyncIteration
+        return target
+
+    def _read(self) -> tuple[str, int] | None:
+        return next(self._targets, None)
+
+
+_NO_MORE: Final = (
+    trio.EndOfChannel,
+    trio.ClosedResourceError,  # these three: the sweep failed, and the thread knows why
+    trio.Cancelled,
+    trio.RunFinishedError,
+)
+
+
+# What is this machine's trouble. -----------------------------------------------------------------
+
+
+def _is_numeric(host: str) -> bool:
+    """Whether no resolver is asked. A name of digits and points alone is read as a number."""
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+def _failed_here(evidence: Evidence) -> bool:
+    """Whether a trouble of this machine's ended the probe, or may have."""
+    return _lacked(evidence) or any(
+        error.call == "getaddrinfo" and error.errno in _RESOLVER_TROUBLES
+        for error in evidence.errors
+    )
+
+
+def _lacked(evidence: Evidence) -> bool:
+    """Whether this machine certainly lacked something, so that the server was not asked.
+
+    A name of which one address could not be dialled for want of something was not asked, either,
+    whatever another address said.
+    """
+    if evidence.internal_error is not None:
+        return any(text in evidence.internal_error for text in _LACKING_TEXTS)
+    failed = {error.errno for error in evidence.errors}
+    if evidence.address is None:
+        failed |= {attempt.errno for attempt in evidence.attempts}
+    elif evidence.end is not End.BROKEN:
+        return False
+    return not failed.isdisjoint(LOCAL_ERRNOS)
+
+
+def _blame_this_machine(report: Report) -> Report:
+    """Say ``local-error`` where the evidence of a lack is hidden behind other evidence."""
+    return Report(report.evidence, Verdict.LOCAL_ERROR) if _lacked(report.evidence) else report
+
+
+# What makes sense. -------------------------------------------------------------------------------
+
+
+def _places(max_in_flight: int | None) -> trio.Semaphore:
+    wished = IN_FLIGHT if max_in_flight is None else _at_least_one("max_in_flight", max_in_flight)
+    return trio.Semaphore(most_in_flight(wished))
+
+
+def _pace(per_server_rate: float, burst: int) -> Pace:
+    interval_s = 1 / _above_zero("per_server_rate", per_server_rate) if per_server_rate else 0.0
+    return Pace(interval_s, _at_least_one("burst", burst))
+
+
+def _above_zero(name: str, value: float) -> float:
+    if not (value > 0 and math.isfinite(value) and math.isfinite(1 / value)):
+        message = f"{name} must be a finite number above 0, not {value}"
+        raise ValueError(message)
+    return value
+
+
+def _at_least_one(name: str, value: int) -> int:
+    if value < 1:
+        message = f"{name} must be 1 or more, not {value}"
+        raise ValueError(message)
+    return value
