@@ -286,6 +286,7 @@ class _Fleet:
             await self._start(target)
 
     async def _let_rest(self, target: Target) -> None:
+        await trio.lowlevel.checkpoint()
         while len(self._resting) >= RESTING:
             await self._changed.wait()
         self._resting.add(target, trio.current_time())

@@ -20,6 +20,9 @@ USAGE: Final = 3
 FAILED: Final = STATUSES[State.UNKNOWN]
 """The command itself failed. Python's own status for that, 1, would say throttled."""
 
+INCOMPLETE: Final = 1
+"""A sweep came to its end, and not every line of its input to a report on a server."""
+
 SIGNALLED: Final = 128
 """Ended by a signal: this plus its number, as a shell says it."""
 

@@ -14,6 +14,7 @@ from probe.version import VERSION
 COMMANDS: Final = {
     "check": "probe servers, and print a line for each",
     "wait": "wait until a server can begin a session",
+    "sweep": "probe the servers of a list of any length, and print JSON",
     "nagios": "probe a server as a monitoring plugin",
     "explain": "say what a verdict or a finding means, and what to look at next",
     "demo": "probe the catalogue of misbehaving servers on this machine",
@@ -50,8 +51,9 @@ def parse(arguments: Sequence[str]) -> Namespace:
         instead = hint or f"; to probe a server, write: {parser.prog} check {command!r}"
         parser.error(f"no command is called {command!r}{instead}")
     options, rest = parser.parse_known_args(arguments)
-    if hasattr(options, "targets") and not any(word.startswith("-") for word in rest):
-        options.targets += rest  # argparse takes no targets after an option that follows some
+    listed = getattr(options, "targets", getattr(options, "files", None))
+    if listed is not None and not any(word.startswith("-") for word in rest):
+        listed += rest  # argparse takes no targets after an option that follows some
     else:
         options.parser.refuse_unrecognized(rest)
     try:
