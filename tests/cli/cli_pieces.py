@@ -75,9 +75,9 @@ class Servers:
         """Serve a row of the catalogue, and return it as a target of the command."""
         return self._start(serve(server, host))
 
-    def start_handler(self, handler: Handler) -> str:
+    def start_handler(self, handler: Handler, host: str = HOST) -> str:
         """Serve ``handler``, and return it as a target of the command."""
-        return self._start(_serve_handler(handler))
+        return self._start(_serve_handler(handler, host))
 
     def close(self) -> None:
         trio.from_thread.run_sync(self._nursery.cancel_scope.cancel, trio_token=self._token)
@@ -123,8 +123,8 @@ async def _keep_serving(serving: Serving, begun: Queue[tuple[str, int]]) -> None
 
 
 @asynccontextmanager
-async def _serve_handler(handler: Handler) -> AsyncIterator[tuple[str, int]]:
-    [listener] = await trio.open_tcp_listeners(0, host=HOST)
+async def _serve_handler(handler: Handler, host: str) -> AsyncIterator[tuple[str, int]]:
+    [listener] = await trio.open_tcp_listeners(0, host=host)
     async with trio.open_nursery() as nursery:
         await nursery.start(trio.serve_listeners, handler, [listener])
         yield listener.socket.getsockname()[:2]

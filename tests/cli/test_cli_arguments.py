@@ -148,6 +148,7 @@ HELPS = [
     ("explain", "--help"),
     ("schema", "--help"),
     ("completion", "--help"),
+    ("sweep", "--help"),
     ("demo", "--help"),
     ("servers", "--help"),
     ("servers", "list", "--help"),

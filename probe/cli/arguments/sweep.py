@@ -26,8 +26,8 @@ limits:
   --limit scales every stage that --stage-limit does not set.
 
 An interrupted sweep goes on with the same command and --resume FILE, where FILE
-is what it wrote: targets that are in it are passed over, a target that stands in
-the list more often than in FILE is probed again.
+is what it wrote. Targets that are in it are passed over; one that stands in the
+list more often than in FILE is probed again.
 
 Descriptors, ports or memory that this machine lacks are waited for; what stays
 lacking is reported as local-error, and says nothing of the server.
