@@ -68,9 +68,10 @@ def addresses(count: int, port: str) -> Counter[str]:
 
 
 def wait_for(path: Path, lines: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    pause, deadline = threading.Event(), time.monotonic() + PATIENCE_S
     while not path.exists() or path.read_bytes().count(b"\n") < lines:
         assert time.monotonic() < deadline
+        pause.wait(0.01)
 
 
 # What comes of it. -------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ def test_every_mistake_is_named(arguments: list[str], message: str) -> None:
 def test_an_output_that_cannot_be_opened(option: str, tmp_path: Path) -> None:
     done = sshprobe("sweep", option, "/nowhere/results", write(tmp_path / "list", REFUSED))
     assert done.returncode == 3
-    assert done.stderr == "sshprobe: /nowhere/results: No such file or directory\n"
+    assert done.stderr == 'sshprobe: "/nowhere/results": No such file or directory\n'
 
 
 @pytest.mark.parametrize("option", ["--output", "--resume"])
