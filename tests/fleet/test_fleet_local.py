@@ -343,10 +343,10 @@ def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
 async def test_waiting_for_our_own_threads_is_not_the_resolvers_time(
     two_threads: Resolver,
 ) -> None:
-    """Twelve names take six rounds of 0.1 s, and each has 0.4 s."""
-    budget = probe.Budget(resolve_s=0.4)
+    """Twenty names take ten rounds of 0.1 s, and each has 0.8 s."""
+    budget = probe.Budget(resolve_s=0.8)
     async with serve("openssh") as (_, port):
-        targets = [(f"name{number}.example", port) for number in range(12)]
+        targets = [(f"name{number}.example", port) for number in range(20)]
         reports = await take_all(probe.sweep(targets, budget=budget))
     assert {each.verdict for each in reports} == {"ok"}
     assert two_threads.most_waiting == 2
@@ -355,7 +355,7 @@ async def test_waiting_for_our_own_threads_is_not_the_resolvers_time(
 @pytest.mark.real_time
 async def test_look_ups_that_outlive_their_probes_still_count(two_threads: Resolver) -> None:
     """Threads cannot be ended. A name waits until one is free, and is not called dead for that."""
-    budget = probe.Budget(resolve_s=0.3)
+    budget = probe.Budget(resolve_s=0.6)
     seen: dict[str, str] = {}
     async with serve("openssh") as (_, port):
         names = ["dead1.example", "dead2.example", "living.example", HOST]

@@ -87,12 +87,14 @@ def test_leaving_early_leaves_nothing(good: tuple[str, int]) -> None:
     assert shard_threads()
     reports.close()  # type: ignore[attr-defined]
     assert not shard_threads()
+    left = threading.Event()
     deadline = time.monotonic() + LIMIT_S  # the server's ends are closed by another thread
     while descriptors() != before and time.monotonic() < deadline:
-        pass
+        left.wait(0.01)
     assert descriptors() == before
 
 
+@pytest.mark.real_time
 def test_no_deadline_is_seen_late_where_reports_are_taken_slowly(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -107,10 +109,10 @@ def test_no_deadline_is_seen_late_where_reports_are_taken_slowly(
 
     install(monkeypatch, check)
     pause = threading.Event()
-    for _ in Shard(max_in_flight=4)(SERVERS[:6]):
-        pause.wait(0.1)
-    assert len(late) == 6
-    assert max(late) < 0.05
+    for _ in Shard(max_in_flight=3)(SERVERS[:5]):
+        pause.wait(0.4)
+    assert len(late) == 5
+    assert max(late) < 0.3
 
 
 @pytest.mark.parametrize("targets", [[("", 22)], [*SERVERS[:3], (HOST, 0)]], ids=["one", "last"])
