@@ -37,6 +37,8 @@ def run(options: Namespace) -> int:
     parser = build()
     for action in _actions(parser):
         action.choices = _WORDS.get(action.dest, action.choices)
+        if action.metavar == "FILE":
+            action.complete = shtab.FILE  # type: ignore[attr-defined] # shtab's own
     return print_lines(shtab.complete(parser, options.shell).splitlines())
 
 

@@ -467,3 +467,9 @@ def peak_octets(tmp_path: Path, block: str) -> int:
 def test_ten_times_the_targets_cost_no_more_memory(tmp_path: Path) -> None:
     few = peak_octets(tmp_path, "127.1.0.0/23:1")
     assert peak_octets(tmp_path, "127.1.0.0/20:1") < few + 3_000_000
+
+
+def test_a_shell_completes_the_names_of_files() -> None:
+    script = sshprobe("completion", "bash").stdout
+    for argument in ("pos_0", "__output", "__resume"):
+        assert f"_shtab_sshprobe_sweep_{argument}_COMPGEN=_shtab_compgen_files" in script

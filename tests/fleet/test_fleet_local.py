@@ -17,7 +17,7 @@ from trio.testing import MockClock
 import probe
 from probe.catalogue import serve
 from probe.evidence import End, Evidence
-from probe.fleet import BACK_OFF_S, LOCAL_ERRNOS
+from probe.fleet import BACK_OFF_S
 from probe.net import machine
 from probe.net.machine import most_in_flight
 from probe.report import Report
@@ -65,7 +65,13 @@ def internal(error: str) -> Outcome:
 
 
 OURS = {
-    **{errno.errorcode[number]: unconnected(number) for number in LOCAL_ERRNOS},
+    "no descriptor for this process": unconnected(errno.EMFILE),
+    "no descriptor for this system": unconnected(errno.ENFILE),
+    "no buffer": unconnected(errno.ENOBUFS),
+    "no memory for a socket": unconnected(errno.ENOMEM),
+    "no watch for a socket": unconnected(errno.ENOSPC),
+    "no port": unconnected(errno.EADDRNOTAVAIL),
+    "no room in a table": unconnected(errno.EAGAIN),
     "one address of two": unconnected(errno.EMFILE, errno.ENETUNREACH),
     "one refused, one not dialled": unconnected(errno.ECONNREFUSED, errno.EMFILE),
     "while it read": broken(errno.ENOBUFS),
