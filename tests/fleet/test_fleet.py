@@ -199,14 +199,15 @@ async def test_a_probe_that_ends_while_its_reader_leaves_is_no_trouble(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def stubborn(host: str, port: int, **keywords: object) -> Report:
-        await trio.lowlevel.cancel_shielded_checkpoint()
-        await trio.lowlevel.cancel_shielded_checkpoint()
+        with trio.CancelScope(shield=True):
+            await trio.sleep(1)
         return report(host, port)
 
     install(monkeypatch, stubborn)
     async with probe.sweep(SERVERS[:5]) as reports:
-        await trio.lowlevel.checkpoint()
+        await trio.sleep(0.5)
         await reports.aclose()
+        await trio.sleep(1)
 
 
 class Mine(Exception):  # noqa: N818 - the caller's own

@@ -33,12 +33,12 @@ def unconnected(*errnos: int) -> Outcome:
     return lambda host, port: report(host, port, End.UNCONNECTED, *errnos)
 
 
-def broken(number: int) -> Outcome:
-    """A connection that was up, and that a failing call ended."""
+def connected(number: int, end: End = End.BROKEN) -> Outcome:
+    """A connection that was up, and on which a call failed."""
 
     def make(host: str, port: int) -> Report:
         evidence = Evidence(host, port)
-        evidence.address, evidence.end = host, End.BROKEN
+        evidence.address, evidence.end = host, end
         evidence.add_error("recv", number, "")
         return Report(evidence)
 
@@ -74,7 +74,7 @@ OURS = {
     "no room in a table": unconnected(errno.EAGAIN),
     "one address of two": unconnected(errno.EMFILE, errno.ENETUNREACH),
     "one refused, one not dialled": unconnected(errno.ECONNREFUSED, errno.EMFILE),
-    "while it read": broken(errno.ENOBUFS),
+    "while it read": connected(errno.ENOBUFS),
     "no socket for the resolver": unresolved(errno.EMFILE),
     "no thread": internal('RuntimeError("can\'t start new thread")'),
     "no memory": internal("MemoryError()"),
@@ -83,7 +83,8 @@ OURS = {
 THEIRS = {
     "refused": refused,
     "no route": unconnected(errno.ENETUNREACH),
-    "reset": broken(errno.ECONNRESET),
+    "reset": connected(errno.ECONNRESET),
+    "said what it had to say": connected(errno.ENOBUFS, End.EOF),
     "no such name": unresolved(socket.EAI_NONAME),
     "a bug of ours": internal("KeyError()"),
     "no permission": unconnected(errno.EACCES),

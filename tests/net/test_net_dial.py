@@ -237,6 +237,11 @@ def fail(error: Exception) -> Callable[[], object]:
             CallError("getaddrinfo", None, "Int or String expected"),
             id="no question",
         ),
+        pytest.param(
+            OSError(errno.EMFILE, "Too many open files"),
+            CallError("getaddrinfo", errno.EMFILE, f"[Errno {errno.EMFILE}] Too many open files"),
+            id="no socket to ask with",
+        ),
     ],
 )
 async def test_the_resolvers_words_are_recorded(
