@@ -1,5 +1,6 @@
 """``sshprobe sweep`` as a process: every target once, whatever happens to it or to its output."""
 
+import fcntl
 import json
 import os
 import pty
@@ -310,6 +311,23 @@ def test_a_signal_keeps_what_has_ended(
     assert b"sshprobe: 32 targets" in complaints
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs small pipes")
+def test_what_has_ended_is_written_after_a_signal(doorman: Doorman, tmp_path: Path) -> None:
+    """The reader was slow, so reports had to wait; it has half a second to take them."""
+    listed = write(tmp_path / "list", f"127.1.0.0/28:{doorman.port}")
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, select.PIPE_BUF)
+    with start("sweep", listed, stdout=writer) as process:
+        os.close(writer)
+        while doorman.visits < 16:
+            select.select((), (), (), 0.01)
+        select.select((), (), (), 0.5)
+        process.send_signal(signal.SIGTERM)
+        with os.fdopen(reader, encoding="ascii") as file:
+            assert targets_in(file.read()) == addresses(16, doorman.port)
+        assert process.wait(PATIENCE_S) == 143
+
+
 def test_a_signal_while_nothing_comes_to_be_probed() -> None:
     with subprocess.Popen(
         (*MODULE, "sweep"),
@@ -413,13 +431,18 @@ def test_closed_streams(closed: str, tmp_path: Path) -> None:
 # Terminals. --------------------------------------------------------------------------------------
 
 
-def progress_of(tmp_path: Path, servers: Servers, environment: dict[str, str]) -> bytes:
-    """Run a sweep whose standard error is a terminal, and return what that was sent."""
+def progress_of(
+    tmp_path: Path,
+    servers: Servers,
+    environment: dict[str, str] = ENVIRONMENT,
+    *options: str,
+) -> bytes:
+    """Run a sweep whose streams are a terminal, and return what that was sent."""
     listed = write(tmp_path / "list", REFUSED, "no host", servers.start(SILENT))
     ours, its = pty.openpty()
     shown = b""
-    options = ("--limit", "2", "--output", str(tmp_path / "results"))
-    with start("sweep", *options, listed, stderr=its, environment=environment):
+    options = ("--limit", "2", *options)
+    with start("sweep", *options, listed, stdout=its, stderr=its, environment=environment):
         os.close(its)
         while True:
             try:
@@ -431,7 +454,8 @@ def progress_of(tmp_path: Path, servers: Servers, environment: dict[str, str]) -
 
 
 def test_progress_on_a_terminal(tmp_path: Path, servers: Servers) -> None:
-    shown = progress_of(tmp_path, servers, ENVIRONMENT)
+    options = ("--output", str(tmp_path / "results"))
+    shown = progress_of(tmp_path, servers, ENVIRONMENT, *options)
     drawn = shown.split(b"\r\x1b[K")
     assert re.match(rb"2 of 3  \d+/s.*refused 1", drawn[2])
     assert all(len(line) < 80 for line in drawn[1:-1])
@@ -440,9 +464,16 @@ def test_progress_on_a_terminal(tmp_path: Path, servers: Servers) -> None:
 
 
 def test_no_changing_line_on_a_terminal_that_cannot(tmp_path: Path, servers: Servers) -> None:
-    shown = progress_of(tmp_path, servers, {**ENVIRONMENT, "TERM": "dumb"})
+    options = ("--output", str(tmp_path / "results"))
+    shown = progress_of(tmp_path, servers, {**ENVIRONMENT, "TERM": "dumb"}, *options)
     assert b"\x1b" not in shown
     assert b"sshprobe: 2 targets in " in shown
+
+
+def test_no_changing_line_among_reports(tmp_path: Path, servers: Servers) -> None:
+    shown = progress_of(tmp_path, servers)
+    assert b"\x1b" not in shown
+    assert shown.count(b'{"schema"') == 2
 
 
 # Memory. -----------------------------------------------------------------------------------------
