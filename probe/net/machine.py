@@ -18,6 +18,9 @@ PORT_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _OPEN: Final = Path("/dev/fd")
 """The open descriptors of the process that looks, on Linux and elsewhere."""
 
+_SOME: Final = 64
+"""Descriptors that are believed to be open where nobody says how many are."""
+
 
 def allow_descriptors(count: int) -> bool:
     """Let ``count`` file descriptors be open if the system does, and say whether it does.
@@ -39,10 +42,17 @@ def most_in_flight(wished: int) -> int:
     Asks the system for as many file descriptors as that takes. Half of the ports are left to those
     connections that wait for stray segments after their end.
     """
-    taken = len(list(_OPEN.iterdir()))
+    taken = _taken()
     enough = allow_descriptors(taken + SPARE_DESCRIPTORS + wished * DESCRIPTORS_EACH)
     room = wished if enough else _room(taken)
     return max(1, min(wished, room, _ports() // 2))
+
+
+def _taken() -> int:
+    try:
+        return len(list(_OPEN.iterdir()))
+    except OSError:  # a jail without it, or no descriptor left to look with
+        return _SOME
 
 
 def _room(taken: int) -> int:

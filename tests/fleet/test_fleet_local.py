@@ -2,6 +2,7 @@
 
 import errno
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -236,6 +237,55 @@ def test_a_limit_that_is_hit_is_waited_for() -> None:
     assert run_with_descriptors(64, 64, "{'max_in_flight': 40}", HIDE) == ["150", "ok", "64"]
 
 
+TEN_PORTS = """\
+ip link set lo up
+cd /proc/sys/net/ipv4
+echo 40000 40009 > ip_local_port_range
+echo 2 > tcp_tw_reuse
+exec "$@"
+"""
+"""A network of its own, gone with the process. On loopback a port may be used again after 1 s."""
+
+MANY_CONNECTIONS = """\
+import trio
+import probe
+from probe import fleet
+from probe.catalogue import serve
+
+tries, check = [], fleet.check
+
+async def counting_check(*target, **keywords):
+    tries.append(target)
+    return await check(*target, **keywords)
+
+async def main():
+    async with serve("openssh") as address:
+        async with probe.sweep([address] * 20, per_server_rate=0) as reports:
+            verdicts = [report.verdict.value async for report in reports]
+    print(len(verdicts), *sorted(set(verdicts)), len(tries) > len(verdicts))
+
+fleet.check = counting_check
+trio.run(main)
+"""
+
+
+@only_linux
+@pytest.mark.real_time
+@pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare (util-linux)")
+def test_ports_that_are_all_taken_are_waited_for() -> None:
+    command = ["unshare", "--net", "sh", "-ec", TEN_PORTS, "sh"]
+    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs root for a network namespace")
+    done = subprocess.run(
+        [*command, sys.executable, "-c", MANY_CONNECTIONS],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("20 ok True\n", "")
+
+
 # Limits that are found. --------------------------------------------------------------------------
 
 
@@ -306,6 +356,16 @@ def test_where_the_kernel_does_not_say_all_ports_count(
     limits(1e6, 10)
     monkeypatch.setattr(machine, "PORT_RANGE", tmp_path / "none")
     assert most_in_flight(100_000) == 32768
+
+
+def test_where_nobody_says_what_is_open_some_descriptors_are_left_alone(
+    limits: Callable[[float, int], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits(1064, 0)
+    monkeypatch.setattr(machine, "_OPEN", tmp_path / "none")
+    assert most_in_flight(4096) == (1064 - 64 - 320) // 2
 
 
 # The resolver. -----------------------------------------------------------------------------------
