@@ -157,10 +157,15 @@ class _Command:
 
     def _summary(self, spent_s: float) -> Iterator[str]:
         count = self._tally.count
-        parts = [f"sshprobe: {count} targets in {spent_s:.1f} s ({count / spent_s:.0f}/s)"]
+        said = _number(count, "target")
+        parts = [f"sshprobe: {said} in {spent_s:.1f} s ({count / spent_s:.0f}/s)"]
         if self._input.passed_over:
-            parts.append(f"{self._input.passed_over} were reported before")
+            parts.append(f"{_number(self._input.passed_over, 'target')} reported before")
         if self._input.bad_lines:
-            parts.append(f"{self._input.bad_lines} lines skipped")
+            parts.append(f"{_number(self._input.bad_lines, 'line')} skipped")
         yield ", ".join(parts)
         yield from self._tally.lines()
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -266,7 +266,7 @@ def test_killed_in_the_middle_and_resumed_each_target_is_there_once(
     done = sshprobe(*command)
     assert done.returncode == 0
     assert targets_in(results.read_text()) == addresses(512, doorman.port)
-    before = int(re.findall(r"(\d+) were reported before", done.stderr)[0])
+    before = int(re.findall(r"(\d+) targets reported before", done.stderr)[0])
     assert before >= 300
     assert 512 <= doorman.visits <= 512 + 3 * 40  # those that were under way when it was killed
     again = sshprobe(*command)
