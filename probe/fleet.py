@@ -22,10 +22,8 @@ it.
 import errno
 import math
 import socket
-from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
-from heapq import heappop, heappush, heapreplace
 from threading import Event, Thread
 from typing import Any, Final, Literal, NamedTuple
 
@@ -37,6 +35,7 @@ from probe.net.dial import wait_for_resolver
 from probe.net.machine import most_in_flight
 from probe.net.pace import BURST, INTERVAL_S, Pace
 from probe.net.stages import open_nursery, wait_at_most
+from probe.net.turns import Resting, Turns
 from probe.prober import DEFAULT_BUDGET, check, require_source
 from probe.report import Report
 from probe.target import Target, require_target
@@ -49,10 +48,6 @@ IN_FLIGHT: Final = 4096
 RATE: Final = 1000.0
 """Starts a second unless the caller says otherwise. A probe that expires costs half a millisecond
 of one processor and a little more: at this rate no deadline is seen more than some 30 ms late."""
-
-CATCH_UP_S: Final = 0.01
-"""How far behind its rate a sweep may be and still make up for it: what starts at once expires at
-once, and five thousand that do are up to 0.3 s late."""
 
 RESTING: Final = 65536
 """Targets that wait for their servers at the most; those of one server take no memory each."""
@@ -172,7 +167,7 @@ async def sweep(  # noqa: PLR0913 - what a sweep can be told
     fleet = _Fleet(
         {"budget": budget, "ip_version": ip_version, "source": source},
         pace,
-        _Turns(_above_zero("rate", rate)),
+        Turns(_above_zero("rate", rate)),
         _places(max_in_flight),
     )
     try:
@@ -235,14 +230,14 @@ class _Fleet:
         self,
         keywords: dict[str, Any],
         pace: Pace,
-        turns: "_Turns",
+        turns: Turns,
         places: trio.Semaphore,
     ) -> None:
         self._keywords = keywords
         self._pace = pace
         self._turns = turns
         self._places = places
-        self._resting = _Resting(pace)
+        self._resting = Resting(pace)
         self._changed = trio.Event()
         self._all_read = False
         self._next_name = trio.Lock()
@@ -335,69 +330,6 @@ class _Fleet:
             async with self._next_name:
                 await wait_for_resolver()
         return await check(*target, **self._keywords)
-
-
-class _Turns:
-    """Spreads starts over time. Keeps no clock."""
-
-    def __init__(self, rate: float) -> None:
-        self._interval_s = 1 / rate
-        self._next_at = -math.inf
-
-    def take(self, now: float) -> float:
-        """Take the next turn, and return when that is."""
-        at = max(self._next_at, now - CATCH_UP_S)
-        self._next_at = at + self._interval_s
-        return at
-
-
-class _Resting:
-    """Targets whose servers have to rest. Those of one server are counted, not kept.
-
-    Keeps no clock: no instant is earlier than one before.
-    """
-
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self._waiting = Counter[Target]()
-        self._number = 0
-        self._heap: list[tuple[float, int, Target]] = []  # an entry for each server
-        self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    def must_wait(self, target: Target, now: float) -> bool:
-        """Whether its server has to rest, or others wait for that server already."""
-        return target in self._waiting or self._pace.begins_at(target, now) > now
-
-    def add(self, target: Target, now: float) -> None:
-        """Let one more probe of ``target`` wait."""
-        if target not in self._waiting:
-            self._number += 1  # servers of one instant come in the order of their targets
-            heappush(self._heap, (self._pace.begins_at(target, now), self._number, target))
-        self._waiting[target] += 1
-        self._length += 1
-
-    def begins_at(self, now: float) -> float:
-        """Return the instant at which the first may begin; infinity if none waits."""
-        while self._heap:
-            at, number, target = self._heap[0]
-            may_begin_at = self._pace.begins_at(target, now)
-            if may_begin_at <= max(at, now):
-                return at
-            heapreplace(self._heap, (may_begin_at, number, target))  # probed since it was added
-        return math.inf
-
-    def take(self) -> Target:
-        """Return the target that may begin first, and let it wait no longer."""
-        target = self._heap[0][2]
-        self._length -= 1
-        self._waiting[target] -= 1
-        if not self._waiting[target]:
-            del self._waiting[target]
-            heappop(self._heap)
-        return target
 
 
 class _Background:

@@ -11,8 +11,8 @@ from trio.testing import MockClock
 
 import probe
 from probe import fleet
-from probe.fleet import CATCH_UP_S, _Resting, _Turns
 from probe.net.pace import Pace
+from probe.net.turns import CATCH_UP_S, Resting, Turns
 from probe.target import Target
 
 ONE, OTHER = SERVERS[:2]
@@ -108,7 +108,7 @@ async def test_starts_are_spread(
 
 
 def test_the_pause_of_a_busy_machine_is_not_made_up_for() -> None:
-    turns = _Turns(1000)
+    turns = Turns(1000)
     before = [turns.take(0.0) for _ in range(5)]
     after = [turns.take(60.0) for _ in range(20)]
     assert before == pytest.approx([-0.01, -0.009, -0.008, -0.007, -0.006])
@@ -130,7 +130,7 @@ def test_who_rests_may_begin_when_the_server_has_forgiven(
     burst: int,
 ) -> None:
     pace = Pace(interval_s, burst)
-    resting, waiting, now = _Resting(pace), defaultdict[Target, int](int), 0.0
+    resting, waiting, now = Resting(pace), defaultdict[Target, int](int), 0.0
     for step, name, after_s in steps:
         now += after_s
         target = Target(name, 22)
