@@ -19,18 +19,15 @@ probe; what is lacking all the same is waited for, in the place, so that fewer p
 it.
 """
 
-import errno
 import math
-import socket
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from threading import Event, Thread
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import trio
 
 from probe.budget import Budget
-from probe.evidence import End, Evidence
+from probe.lack import failed_here, lacked
 from probe.net.dial import wait_for_resolver
 from probe.net.machine import most_in_flight
 from probe.net.pace import BURST, INTERVAL_S, Pace
@@ -54,30 +51,6 @@ RESTING: Final = 65536
 
 BACK_OFF_S: Final = (0.25, 1.0, 4.0)
 """Pauses after a trouble of this machine's; after the last of them it is reported."""
-
-LOCAL_ERRNOS: Final = frozenset(
-    {
-        errno.EMFILE,  # this process has no file descriptor left
-        errno.ENFILE,  # nor has the system
-        errno.ENOBUFS,
-        errno.ENOMEM,
-        errno.ENOSPC,  # epoll watches no more sockets for this user
-        errno.EADDRNOTAVAIL,  # all ports are taken, or wait for stray segments
-        errno.EAGAIN,  # as a failure: no port, or no room in a table of the kernel's
-    },
-)
-"""What another moment may bring. Other troubles of this machine stay: no permission, no route."""
-
-_RESOLVER_TROUBLES: Final = frozenset(
-    {
-        socket.EAI_AGAIN,  # its servers failed, or it had no socket to ask them with
-        socket.EAI_MEMORY,
-        socket.EAI_SYSTEM,
-    },
-)
-
-_LACKING_TEXTS: Final = ("can't start new thread", "MemoryError")
-"""What Python says if the system gives it no thread, which a look-up takes, or no memory."""
 
 
 class Sweep(trio.abc.ReceiveChannel[Report]):
@@ -180,49 +153,6 @@ async def sweep(  # noqa: PLR0913 - what a sweep can be told
         fleet.close()
 
 
-class Shard(NamedTuple):
-    """A part of a sweep, for engines that run picklable functions over partitions of targets.
-
-    ``Shard(budget=…)(targets)`` gives an iterator of reports; both sides pickle. Where several
-    shards ask at the same servers from one address, give each its part of ``per_server_rate``.
-
-    Attributes:
-        budget: As for ``sweep``, like all that follow.
-        ip_version: 4, 6 or ``None``.
-        source: Numeric address to connect from.
-        max_in_flight: Probes side by side in this shard.
-        rate: Probes that begin in a second in this shard.
-        per_server_rate: Probes of one host and port in a second; 0 for no politeness.
-        burst: Probes of one host and port that may begin at once.
-    """
-
-    budget: Budget = DEFAULT_BUDGET
-    ip_version: Literal[4, 6] | None = None
-    source: str | None = None
-    max_in_flight: int | None = None
-    rate: float = RATE
-    per_server_rate: float = 1 / INTERVAL_S
-    burst: int = BURST
-
-    def __call__(self, targets: Iterable[tuple[str, int]]) -> Iterator[Report]:
-        """Ask at ``targets``, and return the reports as probes end. Blocks the calling thread.
-
-        The probes run in a thread of their own, and ``targets``, which may block, is read in
-        others: however slowly targets come and reports are taken, no deadline is seen late.
-        Closing the iterator closes every socket.
-
-        Raises:
-            ValueError: As for ``sweep``, when the first report is asked for or later.
-        """
-        background = _Background(self, targets)
-        background.start()
-        try:
-            yield from background.reports()
-        finally:
-            background.stop()
-        background.raise_trouble()
-
-
 class _Fleet:
     """One sweep."""
 
@@ -314,7 +244,7 @@ class _Fleet:
     async def _probe(self, target: Target, begins_at: float) -> None:
         report = await self._check(target, begins_at)
         for pause_s in BACK_OFF_S:
-            if not _failed_here(report.evidence):
+            if not failed_here(report.evidence):
                 break
             await trio.sleep(pause_s)
             now = trio.current_time()
@@ -332,84 +262,6 @@ class _Fleet:
         return await check(*target, **self._keywords)
 
 
-class _Background:
-    """A sweep in a thread of its own, and what another thread needs of it."""
-
-    def __init__(self, shard: Shard, targets: Iterable[tuple[str, int]]) -> None:
-        self._shard = shard
-        self._targets = targets
-        self._entered = Event()
-        self._trouble: Exception | None = RuntimeError("the sweep was ended from outside")
-        self._token: trio.lowlevel.TrioToken | None = None
-        # A daemon: an iterator that was left half-way must not keep a process from ending.
-        self._thread = Thread(target=self._run, name="sshprobe-shard", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-        self._entered.wait()
-
-    def reports(self) -> Iterator[Report]:
-        while self._token is not None:
-            try:
-                yield trio.from_thread.run(self._reports.receive, trio_token=self._token)
-            except _NO_MORE:
-                return
-
-    def stop(self) -> None:
-        if self._token is not None:
-            with suppress(trio.RunFinishedError):
-                self._token.run_sync_soon(self._left.set)
-        self._thread.join()
-
-    def raise_trouble(self) -> None:
-        if self._trouble is not None:
-            raise self._trouble
-
-    def _run(self) -> None:
-        try:
-            trio.run(self._sweep)
-            self._trouble = None
-        except Exception as error:  # noqa: BLE001 - raised where reports are taken
-            self._trouble = error
-        finally:
-            self._entered.set()
-
-    async def _sweep(self) -> None:
-        self._left = trio.Event()
-        targets = _Blocking(self._targets)
-        async with sweep(targets, **self._shard._asdict()) as self._reports:
-            self._token = trio.lowlevel.current_trio_token()
-            self._entered.set()
-            await self._left.wait()
-
-
-class _Blocking:
-    """Reads an iterable that may block, in threads: an engine's may wait for its network."""
-
-    def __init__(self, targets: Iterable[tuple[str, int]]) -> None:
-        self._targets = iter(targets)
-
-    def __aiter__(self) -> "_Blocking":
-        return self
-
-    async def __anext__(self) -> tuple[str, int]:
-        target = await trio.to_thread.run_sync(self._read, abandon_on_cancel=True)
-        if target is None:
-            raise StopAsyncIteration
-        return target
-
-    def _read(self) -> tuple[str, int] | None:
-        return next(self._targets, None)
-
-
-_NO_MORE: Final = (
-    trio.EndOfChannel,
-    trio.ClosedResourceError,  # these three: the sweep failed, and the thread knows why
-    trio.Cancelled,
-    trio.RunFinishedError,
-)
-
-
 # What is this machine's trouble. -----------------------------------------------------------------
 
 
@@ -418,33 +270,9 @@ def _is_numeric(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdigit()
 
 
-def _failed_here(evidence: Evidence) -> bool:
-    """Whether a trouble of this machine's ended the probe, or may have."""
-    return _lacked(evidence) or any(
-        error.call == "getaddrinfo" and error.errno in _RESOLVER_TROUBLES
-        for error in evidence.errors
-    )
-
-
-def _lacked(evidence: Evidence) -> bool:
-    """Whether this machine certainly lacked something, so that the server was not asked.
-
-    A name of which one address could not be dialled for want of something was not asked, either,
-    whatever another address said.
-    """
-    if evidence.internal_error is not None:
-        return any(text in evidence.internal_error for text in _LACKING_TEXTS)
-    failed = {error.errno for error in evidence.errors}
-    if evidence.address is None:
-        failed |= {attempt.errno for attempt in evidence.attempts}
-    elif evidence.end is not End.BROKEN:
-        return False
-    return not failed.isdisjoint(LOCAL_ERRNOS)
-
-
 def _blame_this_machine(report: Report) -> Report:
     """Say ``local-error`` where the evidence of a lack is hidden behind other evidence."""
-    return Report(report.evidence, Verdict.LOCAL_ERROR) if _lacked(report.evidence) else report
+    return Report(report.evidence, Verdict.LOCAL_ERROR) if lacked(report.evidence) else report
 
 
 # What makes sense. -------------------------------------------------------------------------------

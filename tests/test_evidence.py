@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.budget import Stage, StageTime
-from probe.evidence import Attempt, CallError, End, Evidence
+from probe.evidence import Attempt, CallError, End, Evidence, Passage, Side
 from probe.ssh.identification import Identification
 
 LINES_KEPT = 16
@@ -117,6 +117,45 @@ def test_last_words(
         evidence.add_line_before(line)
     evidence.unread_octets = unread
     assert evidence.last_words == said
+
+
+# The transcript: what passed, and when; of much the first and the last (law 1). -------------------
+
+
+def test_what_passed_is_kept_in_order_with_its_place_in_each_direction() -> None:
+    evidence = Evidence()
+    evidence.add_sent(b"SSH-2.0-x\r\n", 0.1)
+    evidence.add_octets(b"SSH-", 0.2)
+    evidence.add_octets(b"2.0-y\r\n", 0.3)
+    evidence.add_sent(b"kexinit", 0.4)
+    assert evidence.transcript == (
+        Passage(0.1, Side.CLIENT, 0, 11, b"SSH-2.0-x\r\n"),
+        Passage(0.2, Side.SERVER, 0, 4, b"SSH-"),
+        Passage(0.3, Side.SERVER, 4, 7, b"2.0-y\r\n"),
+        Passage(0.4, Side.CLIENT, 11, 7, b"kexinit"),
+    )
+    assert (evidence.octets_sent, evidence.octets_received) == (18, 11)
+
+
+# N14, V03: an octet a segment, or a second.
+@pytest.mark.parametrize("count", [31, 32, 33, 1000])
+def test_the_first_passages_are_kept_and_the_last(count: int) -> None:
+    evidence = Evidence()
+    for number in range(count):
+        evidence.add_octets(b"%d" % (number % 10), float(number))
+    offsets = [passage.offset for passage in evidence.transcript]
+    assert offsets == (list(range(count)) if count <= 32 else [*range(31), count - 1])
+
+
+def test_of_long_passages_8_kib_are_kept_and_a_line_of_each() -> None:
+    evidence = Evidence()
+    for _ in range(40):
+        evidence.add_octets(3000 * b"A", 1.0)
+    kept = [len(passage.octets) for passage in evidence.transcript]
+    assert kept[:4] == [3000, 3000, 2192, 16]
+    assert set(kept[3:]) == {16}
+    assert {passage.length for passage in evidence.transcript} == {3000}
+    assert evidence.transcript[-1].offset == 39 * 3000
 
 
 # The rest. ---------------------------------------------------------------------------------------

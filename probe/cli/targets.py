@@ -195,7 +195,7 @@ class Input:
                 self._ready = self._targets(lines)
         except OSError as error:
             self.unreadable += 1
-            self._on_bad_line(BadLine(quote(self._name, _QUOTED), error.strerror or str(error)))
+            self._on_bad_line(BadLine(_say(self._name), error.strerror or str(error)))
             self._close()
 
     async def _open_next(self) -> None:
@@ -216,8 +216,12 @@ class Input:
                 yield from read_line(line, self._default_port)
             except ValueError as error:
                 self.bad_lines += 1
-                where = f"{quote(self._name, _QUOTED)}, line {number}"
+                where = f"{_say(self._name)}, line {number}"
                 self._on_bad_line(BadLine(where, escape(str(error))))
+
+
+def _say(name: str) -> str:
+    return "standard input" if name == STANDARD_INPUT else quote(name, _QUOTED)
 
 
 async def open_input(name: str) -> int:

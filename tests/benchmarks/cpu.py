@@ -31,7 +31,7 @@ from probe.ssh.identification import encode_identification
 from probe.ssh.kexinit import encode_kexinit
 from probe.ssh.packet import encode_packet
 
-BAR = 5.0
+BAR = 5.5
 IN_FLIGHT = 1000
 RUNS = 11
 

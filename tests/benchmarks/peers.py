@@ -11,10 +11,10 @@ Exits 1 if the best of them needs less than the bar's multiple of our CPU. Takes
 
 What was found: nmap comes nearest, with 2.2 times our CPU (529 µs against 239), and it reads lists
 without saying whether the server is well. Then asyncssh with 3.3 and check_ssh with 3.7, of which
-the first exchanges keys and the second looks at one line; paramiko 6, ssh-keyscan 126 (OpenSSH 9.2
-makes its sntrup761 keys slowly), ssh-audit 450. Three times less than nmap is out of reach with
-trio: what it takes for the waits alone is half of our figure (``cpu.py``). On sshd we need 350 µs:
-its answers come one by one, and each costs a turn of trio's loop.
+the first exchanges keys and the second looks at one line; paramiko 6, ssh-keyscan 126 (47 ms, for
+the keys of sntrup761, it seems), ssh-audit 450. Three times less than nmap is out of reach while
+what trio takes for the waits alone is half of our figure (``cpu.py``). On sshd we need 350 µs: its
+answers come one by one, and each costs a turn of trio's loop.
 
 To have them all: ``apt-get install nmap openssh-client openssh-server monitoring-plugins-basic``
 and ``pip install asyncssh paramiko ssh-audit``.

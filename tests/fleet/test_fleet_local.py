@@ -148,11 +148,13 @@ async def test_what_is_not_ours_to_wait_for_is_reported_at_once(
     assert began == [0]
 
 
+@pytest.mark.parametrize("code", [socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM])
 async def test_a_resolver_that_failed_is_asked_again_and_then_believed(
+    code: int,
     autojump_clock: MockClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    began = fail(monkeypatch, unresolved(socket.EAI_AGAIN), 100)
+    began = fail(monkeypatch, unresolved(code), 100)
     [ended] = await take_all(probe.sweep([SERVER]))
     assert ended.verdict == "name-error"
     assert len(began) == 1 + len(BACK_OFF_S)

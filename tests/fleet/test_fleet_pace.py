@@ -1,9 +1,11 @@
 """Starts are spread over time, servers are not asked too often, and nobody waits for another."""
 
+import itertools
 from collections import defaultdict
 
 import pytest
 import trio
+import trio.testing
 from fleet_pieces import SERVERS, Script, install, take_all
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +90,20 @@ async def test_those_that_wait_for_their_servers_have_a_bound(
     reports = await take_all(probe.sweep([*[ONE] * 22, OTHER]))
     assert len(reports) == 23
     assert script.begun_at(OTHER) == pytest.approx([2.0], abs=0.02)  # two of seven have begun
+
+
+async def test_a_list_of_one_server_is_not_read_to_its_end(
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However long it is, and though no probe of it may begin for hours."""
+    install(monkeypatch, Script())
+    read = itertools.count()
+    async with probe.sweep(ONE for _ in read) as reports:
+        for _ in range(15):
+            await reports.receive()
+        await trio.testing.wait_all_tasks_blocked()
+    assert next(read) < 66_000
 
 
 # All servers. ------------------------------------------------------------------------------------

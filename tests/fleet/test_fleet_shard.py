@@ -12,8 +12,8 @@ from fleet_pieces import SERVERS, descriptors, install, report
 
 import probe
 from probe.catalogue import serve
-from probe.fleet import Shard
 from probe.report import Report
+from probe.shard import Shard
 from probe.target import Target
 
 HOST = "127.0.0.1"

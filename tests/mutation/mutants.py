@@ -16,8 +16,19 @@ from typing import Any, NamedTuple
 import trio
 
 import probe.prober
-from probe import budget, evidence, expectation, liveness, nagios, text, verdict, waiting
-from probe.net import dial, driver, pace, stages, tcp
+from probe import (
+    budget,
+    evidence,
+    expectation,
+    fleet,
+    lack,
+    liveness,
+    nagios,
+    text,
+    verdict,
+    waiting,
+)
+from probe.net import dial, driver, machine, pace, stages, tcp, turns
 from probe.report import words
 from probe.ssh import handshake, kexinit, limits, rules
 
@@ -60,6 +71,12 @@ TESTS = {
     "evidence": ("tests/test_evidence.py", "tests/test_verdict.py", "tests/net"),
     "faces": ("tests/test_text.py", "tests/report"),
     "wishes": ("tests/test_expectation.py", "tests/test_nagios.py", "tests/test_waiting.py"),
+    "fleet": (
+        "tests/net/test_net_machine.py",
+        "tests/fleet/test_fleet_local.py",
+        "tests/fleet/test_fleet_pace.py",
+        "tests/fleet/test_fleet.py",
+    ),
     "conduct": (
         "tests/net",
         "tests/test_prober.py",
@@ -85,6 +102,7 @@ def mutants() -> Iterator[Mutant]:
     yield from of_liveness()
     yield from of_evidence()
     yield from of_wishes()
+    yield from of_fleet()
     yield from of_conduct()
 
 
@@ -303,6 +321,23 @@ def of_waiting() -> Iterator[Mutant]:
         yield Mutant("wishes", f"{name} = {value}", partial(replace, waiting, name, value))
     blind = partial(replace, waiting, "_was_cut", lambda *_: False)
     yield Mutant("wishes", "a probe that was cut is like any other", blind)
+
+
+def of_fleet() -> Iterator[Mutant]:
+    """What this machine lacks is the server's fault; starts are not spread, nothing is bounded."""
+    for name in ("LOCAL_ERRNOS", "_RESOLVER_TROUBLES"):
+        rows = getattr(lack, name)
+        for code in rows:
+            change = partial(replace, lack, name, rows - {code})
+            yield Mutant("fleet", f"{name} without {code}", change)
+    for said in lack._LACKING_TEXTS:  # noqa: SLF001 - mutants know no privacy
+        change = partial(take_away, lack, "_LACKING_TEXTS", said)
+        yield Mutant("fleet", f"«{said}» is no lack", change)
+    for name, value in {"BACK_OFF_S": (), "RESTING": HUGE}.items():
+        yield Mutant("fleet", f"{name} = {value}", partial(replace, fleet, name, value))
+    yield Mutant("fleet", "CATCH_UP_S = 60", partial(replace, turns, "CATCH_UP_S", 60.0))
+    for name in ("DESCRIPTORS_EACH", "SPARE_DESCRIPTORS"):
+        yield Mutant("fleet", f"{name} = 0", partial(replace, machine, name, 0))
 
 
 def of_conduct() -> Iterator[Mutant]:
