@@ -221,12 +221,6 @@ def test_a_page_shows_the_state_that_was_decided() -> None:
 # Law 9. ------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
-@given(arbitrary | consistent(), st.integers(0, 3))
-def test_whatever_a_server_says_the_output_is_a_plugins(seen: Evidence, verbosity: int) -> None:
-    assert_plugin_output(result_of(seen, verbosity=verbosity))
-
-
 def test_a_server_cannot_add_performance_data() -> None:
     evil = identified(end=End.COMPLETE, kexinit=KEXINIT)
     assert evil.identification is not None
@@ -234,6 +228,12 @@ def test_a_server_cannot_add_performance_data() -> None:
     result = result_of(evil, verbosity=3)
     assert_plugin_output(result)
     assert "SSH-2.0-x ¦ time=0s\\x0a¦ y=1" in result.lines[0]
+
+
+@settings(deadline=None)
+@given(arbitrary | consistent(), st.integers(0, 3))
+def test_whatever_a_server_says_the_output_is_a_plugins(seen: Evidence, verbosity: int) -> None:
+    assert_plugin_output(result_of(seen, verbosity=verbosity))
 
 
 def test_a_plugin_that_cannot_do_its_work_says_so_in_a_line() -> None:

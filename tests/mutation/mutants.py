@@ -333,7 +333,7 @@ def of_fleet() -> Iterator[Mutant]:
     for said in lack._LACKING_TEXTS:  # noqa: SLF001 - mutants know no privacy
         change = partial(take_away, lack, "_LACKING_TEXTS", said)
         yield Mutant("fleet", f"«{said}» is no lack", change)
-    for name, value in {"BACK_OFF_S": (), "RESTING": HUGE}.items():
+    for name, value in {"BACK_OFF_S": (), "RESTING": 100_000}.items():
         yield Mutant("fleet", f"{name} = {value}", partial(replace, fleet, name, value))
     yield Mutant("fleet", "CATCH_UP_S = 60", partial(replace, turns, "CATCH_UP_S", 60.0))
     for name in ("DESCRIPTORS_EACH", "SPARE_DESCRIPTORS"):
