@@ -11,6 +11,9 @@ import trio
 STDOUT: Final = 1
 STDERR: Final = 2
 
+ERASE_LINE: Final = "\r\033[K"
+"""To the first column, and clear the line: ECMA-48 §8.3.41, EL."""
+
 
 def reserve_standard_streams() -> None:
     """Open ``/dev/null`` for each standard stream that is closed.
@@ -42,13 +45,14 @@ def complain(message: str) -> None:
     write_at_once(f"sshprobe: {message}\n")
 
 
-def write_at_once(text: str) -> None:
-    """Write ``text`` to standard error if that takes it at once, else do without."""
+def write_at_once(text: str) -> bool:
+    """Write ``text`` to standard error if that takes it at once, and return whether it did."""
     _, writable, _ = select.select((), (STDERR,), (), 0)
     if writable:
-        octets = text.encode(errors="backslashreplace")
         with suppress(OSError):  # often the same closed pipe as standard output
-            os.write(STDERR, octets[: select.PIPE_BUF])
+            os.write(STDERR, text.encode(errors="backslashreplace")[: select.PIPE_BUF])
+            return True
+    return False
 
 
 def is_colourful() -> bool:

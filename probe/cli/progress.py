@@ -4,13 +4,11 @@ Standard error that takes nothing at once goes without: nobody's terminal stops 
 """
 
 import os
-import select
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Final
 
-from probe.cli.output import STDERR, STDOUT, complain
+from probe.cli.output import ERASE_LINE, STDERR, STDOUT, complain, write_at_once
 from probe.cli.tally import Tally
 
 REDRAW_S: Final = 0.2
@@ -21,9 +19,6 @@ PLAIN_S: Final = 30.0
 
 _RATE_OVER: Final = 25
 """Drawings that the rate is taken over: five seconds on a terminal."""
-
-_ERASE: Final = b"\r\x1b[K"
-"""To the first column, and clear the line: ECMA-48 §8.3.41, EL."""
 
 _UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -44,6 +39,10 @@ class Progress:
         self._seen = deque[tuple[float, int]](maxlen=_RATE_OVER)
         self.every_s = REDRAW_S if self._is_live else PLAIN_S
 
+    def begin(self, now: float) -> None:
+        """Count from ``now`` on."""
+        self._seen.append((now, self._tally.count))
+
     def show(self, now: float, passed_over: int) -> None:
         """Say how far it is.
 
@@ -54,7 +53,7 @@ class Progress:
         self._seen.append((now, self._tally.count))
         text = self._text(passed_over)
         if self._is_live:
-            self._is_drawn = _put(_ERASE + text[: _columns() - 1].encode(errors="replace"))
+            self._is_drawn = write_at_once(ERASE_LINE + text[: _columns() - 1])
         else:
             complain(text)
 
@@ -66,13 +65,12 @@ class Progress:
     def erase(self) -> None:
         """Take the line that changes away."""
         if self._is_drawn:
-            self._is_drawn = not _put(_ERASE)
+            self._is_drawn = not write_at_once(ERASE_LINE)
 
     def end(self, lines: Iterable[str]) -> None:
         """Say the last words, in one piece."""
         self.erase()
-        text = "".join(f"{line}\n" for line in lines)
-        _put(text.encode(errors="backslashreplace")[: select.PIPE_BUF])
+        write_at_once("".join(f"{line}\n" for line in lines))
 
     def _text(self, passed_over: int) -> str:
         done, rate = self._tally.count + passed_over, self._rate()
@@ -106,13 +104,3 @@ def _columns() -> int:
         return os.get_terminal_size(STDERR).columns or 80
     except OSError:
         return 80
-
-
-def _put(octets: bytes) -> bool:
-    """Write to standard error if that takes it at once, and return whether it did."""
-    _, writable, _ = select.select((), (STDERR,), (), 0)
-    if writable:
-        with suppress(OSError):
-            os.write(STDERR, octets)
-            return True
-    return False

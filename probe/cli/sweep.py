@@ -113,6 +113,7 @@ class _Command:
             return
 
     async def _show(self) -> None:
+        self._progress.begin(trio.current_time())
         while True:
             await trio.sleep(self._progress.every_s)
             self._progress.show(trio.current_time(), self._passed_over())

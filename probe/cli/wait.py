@@ -2,20 +2,16 @@
 
 import os
 from argparse import Namespace
-from typing import Final
 
 import trio
 
-from probe.cli.output import STDERR, complain, is_colourful, write_at_once
+from probe.cli.output import ERASE_LINE, STDERR, complain, is_colourful, write_at_once
 from probe.cli.printing import Say, run_printing
 from probe.cli.saying import say_report
 from probe.cli.status import STATUSES
 from probe.report import Report
 from probe.verdict import State, Verdict
 from probe.waiting import wait_until_ready
-
-_REWRITE: Final = "\r\033[K"
-"""To the beginning of the line, and clear it: ECMA-48."""
 
 
 def run(options: Namespace) -> int:
@@ -48,7 +44,7 @@ class _Waiting:
             )
         finally:
             if self._rewrites and self._count:
-                write_at_once(_REWRITE)
+                write_at_once(ERASE_LINE)
         self.state, text = say_report(report, options, colourful=is_colourful())
         say(text)
 
@@ -58,7 +54,7 @@ class _Waiting:
         left_s = max(self._ends_at - trio.current_time(), 0.0)
         text = f"{report.target}  {report.verdict}  probes: {self._count}, {left_s:.0f} s left"
         if self._rewrites:
-            write_at_once(f"{_REWRITE}{text}")
+            write_at_once(f"{ERASE_LINE}{text}")
         elif report.verdict is not self._said:
             complain(text)
         self._said = report.verdict

@@ -128,3 +128,15 @@ def test_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
         "70 of 100  2/s  12 s left  ok 50",
         "70 of 10  2/s  0 s left  ok 50",
     ]
+
+
+def test_the_first_line_has_a_rate_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(progress, "complain", said.append)
+    made = Tally()
+    shown = Progress(made)
+    shown.begin(0)
+    for _ in range(60):
+        made.add(report())
+    shown.show(30, 0)
+    assert said == ["60  2/s  ok 60"]
