@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from errno import errorcode
+from typing import Final
 
 from probe import liveness
 from probe.budget import Stage
@@ -11,10 +12,10 @@ from probe.ssh.rules import Finding
 from probe.text import escape, quote
 from probe.verdict import other_service
 
-QUOTED = 80
+QUOTED: Final = 80
 """Characters of a server that a sentence quotes; JSON has more of them."""
 
-ATTEMPTS_SAID = 4
+ATTEMPTS_SAID: Final = 4
 """Addresses that a sentence names; JSON has all of them."""
 
 

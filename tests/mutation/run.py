@@ -22,7 +22,7 @@ import pytest
 from mutants import CONTROL, TESTS, Mutant, mutants
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_S = 16.0
+PATIENCE_S = 13.0
 RUNNING = "running"
 CHOSEN_TESTS = "not compares_tables and not exhaustive and not long and not real_time"
 BROKE = "a test run that broke"
