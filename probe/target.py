@@ -57,6 +57,11 @@ def parse_target(text: str, default_port: int = SSH_PORT) -> Target:
     return Target(host, port)
 
 
+def write_target(host: str, port: int | str) -> str:
+    """Write a server as ``parse_target`` reads it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def parse_port(text: str) -> int:
     """Read a port as people write it: decimal ASCII digits, and nothing else that ``int`` takes.
 

@@ -16,7 +16,7 @@ from probe.catalogue.moves import NeverAccept, ShrinkWindow
 from probe.catalogue.play import play
 from probe.catalogue.row import Server
 from probe.catalogue.servers import BY_NAME
-from probe.target import LARGEST_PORT
+from probe.target import LARGEST_PORT, write_target
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -154,7 +154,7 @@ def _peer(stream: trio.SocketStream) -> str:
         host, port, *_ = stream.socket.getpeername()
     except OSError:  # it left before it was looked at
         return "nobody"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return write_target(host, port)
 
 
 class _Tcp:

@@ -45,6 +45,7 @@ from probe.budget import Stage
 from probe.evidence import Evidence
 from probe.report.words import circumstances, seconds
 from probe.ssh.rules import Finding
+from probe.target import write_target
 from probe.text import escape
 from probe.verdict import ROWS, State, Verdict, judge
 
@@ -136,9 +137,7 @@ class Report:
     def target(self) -> str:
         """``host:port``, ``[host]:port`` for IPv6, ``stream`` for a stream of the caller's."""
         host = escape(self.evidence.host)
-        if not host:
-            return "stream"
-        return f"[{host}]:{self.evidence.port}" if ":" in host else f"{host}:{self.evidence.port}"
+        return write_target(host, self.evidence.port) if host else "stream"
 
     @property
     def where(self) -> Stage | None:

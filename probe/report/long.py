@@ -13,7 +13,8 @@ from probe import explanations, liveness
 from probe.evidence import Evidence, Passage, Side, TcpInfo
 from probe.explanations import HERE, Explanation
 from probe.report.words import circumstances, say_attempt, say_disconnect, seconds
-from probe.ssh.kexinit import OFFER, Algorithms, KexInit, Negotiated, hassh_server, negotiate
+from probe.ssh.kexinit import OFFER, KexInit, Negotiated, hassh_server, negotiate
+from probe.target import write_target
 from probe.text import dump, escape, quote
 from probe.verdict import Verdict
 
@@ -111,13 +112,12 @@ def wrap_text(text: str, indent: str = "") -> list[str]:
 
 
 def _steps(explanation: Explanation, host: str, port: int | str) -> Iterator[str]:
-    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     for step in explanation.steps:
         yield f"{'here' if step.side == HERE else 'on the server'}, {step.why}:"
         command = step.command.format(
             host=quote_for_shell(host),
             port=port,
-            target=quote_for_shell(shown),
+            target=quote_for_shell(write_target(host, port)),
         )
         yield f"  {command}"
 
@@ -204,11 +204,11 @@ def _lists(offer: KexInit) -> Iterator[tuple[str, tuple[bytes, ...]]]:
     """Give each list and its name; one for both directions if they are equal."""
     algorithms = offer.algorithms._asdict()
     for field, names in algorithms.items():
-        both = algorithms.get(field.replace("client_to_server", "server_to_client"))
-        to_client = algorithms.get(field.replace("server_to_client", "client_to_server"))
-        if field in Algorithms._fields[:2] or names != both or names != to_client:
+        to_server = field.replace("server_to_client", "client_to_server")
+        to_client = field.replace("client_to_server", "server_to_client")
+        if to_server == to_client or algorithms[to_server] != algorithms[to_client]:
             yield _words(field), names
-        elif field.endswith("client_to_server"):
+        elif field == to_server:
             yield f"{_words(field.removesuffix('_client_to_server'))}, both ways", names
 
 
