@@ -3,9 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from probe.cli.status import FAILED, INTERRUPTED, to_binary
-
-_BINARY = "--exit-binary"
+from probe.cli.status import BINARY, FAILED, INTERRUPTED, to_binary
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program's name; those of the process if ``None``.
     """
     typed = sys.argv[1:] if arguments is None else arguments
-    if _BINARY not in typed:
+    if BINARY not in typed:
         return _run(typed)
     try:
         return to_binary(_run(typed))

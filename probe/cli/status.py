@@ -23,6 +23,9 @@ FAILED: Final = STATUSES[State.UNKNOWN]
 INCOMPLETE: Final = 1
 """A sweep came to its end, and not every line of its input to a report on a server."""
 
+BINARY: Final = "--exit-binary"
+"""The option that makes 0 or 1 of every status, that of a mistake on the command line, too."""
+
 SIGNALLED: Final = 128
 """Ended by a signal: this plus its number, as a shell says it."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from probe.cli.arguments import shared
 from probe.cli.arguments.parser import Parser
+from probe.cli.status import BINARY
 
 _EPILOG = f"""\
 examples:
@@ -61,9 +62,6 @@ def fill(parser: Parser) -> shared.Finish:
         help="exit with 0 or 1 only, as container health checks want it",
     )
     return _finish
-
-
-BINARY = "--exit-binary"
 
 
 def _finish(options: Namespace) -> Callable[[Namespace], int]:
