@@ -793,3 +793,13 @@ EXPLANATIONS: Final = (
 """The verdicts in the order of ``VERDICTS``, then the rules in the order of their tables."""
 
 BY_CODE: Final = {row.code: row for row in EXPLANATIONS}
+
+
+def of_kind(kind: Kind) -> list[Explanation]:
+    """Return the rows of one kind, in order."""
+    return [row for row in EXPLANATIONS if row.kind is kind]
+
+
+def codes_of(kind: Kind) -> list[str]:
+    """Return the codes of one kind, in order."""
+    return [row.code for row in of_kind(kind)]

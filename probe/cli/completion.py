@@ -11,14 +11,12 @@ from probe.cli.output import complain
 from probe.cli.printing import print_lines
 from probe.cli.status import USAGE
 from probe.expectation import KINDS
-from probe.explanations import EXPLANATIONS, Kind
-
-_CODES: Final = {kind: [row.code for row in EXPLANATIONS if row.kind is kind] for kind in Kind}
+from probe.explanations import BY_CODE, Kind, codes_of
 
 _WORDS: Final = {
-    "code": [row.code for row in EXPLANATIONS],
-    "expect": _CODES[Kind.VERDICT],
-    "warn_on": _CODES[Kind.FINDING],
+    "code": list(BY_CODE),
+    "expect": codes_of(Kind.VERDICT),
+    "warn_on": codes_of(Kind.FINDING),
     "require": [f"{kind}:" for kind in KINDS],
     "forbid": [f"{kind}:" for kind in KINDS],
     "name": list(BY_NAME),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from probe.cli.printing import print_lines
-from probe.explanations import BY_CODE, EXPLANATIONS, Explanation, Kind
+from probe.explanations import BY_CODE, Explanation, Kind, of_kind
 from probe.report.long import explain, wrap_text
 from probe.verdict import ROWS, Verdict
 
@@ -24,11 +24,10 @@ def run(options: Namespace) -> int:
 def _list() -> Iterator[str]:
     for kind, title in _TITLES.items():
         yield title
-        for row in EXPLANATIONS:
-            if row.kind is kind:
-                yield ""
-                yield f"  {row.code}"
-                yield from wrap_text(row.sentence, "    ")
+        for row in of_kind(kind):
+            yield ""
+            yield f"  {row.code}"
+            yield from wrap_text(row.sentence, "    ")
         yield ""
     yield "sshprobe explain CODE says more of each."
 

@@ -10,12 +10,11 @@ from probe.cli.arguments.parser import Parser
 
 def fill(parser: Parser) -> shared.Finish:
     """Add them, and return what finishes them."""
-    from probe.explanations import EXPLANATIONS, Kind  # noqa: PLC0415 - their texts are the help
+    from probe.explanations import Kind, of_kind  # noqa: PLC0415 - their texts are the help
     from probe.report.long import wrap_text  # noqa: PLC0415 - as above
 
     parser.description = "Say what a verdict, finding or violation means; without one, list them."
-    verdicts = [row for row in EXPLANATIONS if row.kind is Kind.VERDICT]
-    lines = [[f"  {row.code}", *wrap_text(row.sentence, "    ")] for row in verdicts]
+    lines = [[f"  {row.code}", *wrap_text(row.sentence, "    ")] for row in of_kind(Kind.VERDICT)]
     parser.epilog = "\n".join(["verdicts:", *chain(*lines)])
     parser.add_argument("code", metavar="CODE", nargs="?", help="for example silent")
     return _finish

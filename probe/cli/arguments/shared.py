@@ -58,12 +58,12 @@ def add_limits(parser: Parser, *names: str) -> None:
     )
 
 
-def add_port(parser: Parser, default: str = str(SSH_PORT)) -> None:
+def add_port(parser: Parser) -> None:
     """Add the port."""
     parser.add_argument(
         "-p",
         "--port",
-        default=default,
+        default=str(SSH_PORT),
         help="port of targets that name none (default: %(default)s)",
     )
 
@@ -162,11 +162,10 @@ def finish_expectation(options: Namespace) -> None:
 
 def _expectation(options: Namespace) -> "Expectation":
     from probe.expectation import Expectation, parse_algorithm  # noqa: PLC0415 - as above
-    from probe.explanations import EXPLANATIONS, Kind  # noqa: PLC0415 - seldom needed
+    from probe.explanations import Kind, codes_of  # noqa: PLC0415 - seldom needed
     from probe.verdict import Verdict  # noqa: PLC0415 - seldom needed
 
     verdicts = frozenset(map(Verdict, _known(options.expect, Verdict, "verdict")))
-    findings = [row.code for row in EXPLANATIONS if row.kind is Kind.FINDING]
     if verdicts and Verdict.OK not in verdicts and (options.require or options.forbid):
         message = "--require and --forbid need a KEXINIT: add ok to --expect"
         raise ValueError(message)
@@ -174,7 +173,7 @@ def _expectation(options: Namespace) -> "Expectation":
         verdicts=verdicts,
         required=tuple(map(parse_algorithm, options.require)),
         forbidden=tuple(map(parse_algorithm, options.forbid)),
-        warn_on=frozenset(_known(options.warn_on, findings, "finding")),
+        warn_on=frozenset(_known(options.warn_on, codes_of(Kind.FINDING), "finding")),
     )
 
 
