@@ -10,21 +10,20 @@ import probe
 from probe import liveness
 from probe.catalogue import BY_NAME, serve
 from probe.catalogue.servers import NOT_SERVED
-from probe.explanations import BY_CODE, EXPLANATIONS, HERE, THERE, Explanation, Kind
+from probe.explanations import BY_CODE, EXPLANATIONS, HERE, THERE, Explanation, Kind, codes_of
 from probe.ssh import rules
 from probe.verdict import VERDICTS
 
 every_row = pytest.mark.parametrize("row", EXPLANATIONS, ids=lambda row: row.code)
-of_kind = {kind: [row for row in EXPLANATIONS if row.kind is kind] for kind in Kind}
 
 
 # Adding a verdict or a rule means explaining it.
 @pytest.mark.compares_tables
 def test_every_code_is_explained_in_the_order_of_its_table() -> None:
-    assert [row.code for row in of_kind[Kind.VERDICT]] == [row.verdict for row in VERDICTS]
+    assert codes_of(Kind.VERDICT) == [row.verdict for row in VERDICTS]
     findings = (*rules.FINDINGS, *liveness.FINDINGS)
-    assert [row.code for row in of_kind[Kind.FINDING]] == [rule.code for rule in findings]
-    assert [row.code for row in of_kind[Kind.VIOLATION]] == [rule.code for rule in rules.VIOLATIONS]
+    assert codes_of(Kind.FINDING) == [rule.code for rule in findings]
+    assert codes_of(Kind.VIOLATION) == [rule.code for rule in rules.VIOLATIONS]
     assert list(BY_CODE.values()) == list(EXPLANATIONS)
 
 
