@@ -45,9 +45,18 @@ class _Checks:
             await trio.sleep_until(self._pace.reserve(target, trio.current_time()))
             reports = await self._check(target)
         for report in reports:
-            state, text = say_report(report, self._options, colourful=self._colourful)
+            state, text = say_report(
+                report,
+                self._options,
+                colourful=self._colourful,
+                notes=self._notes(report),
+            )
             self.states.append(state)
             say(text)
+
+    def _notes(self, report: Report) -> tuple[str, ...]:
+        addresses = report.evidence.addresses if self._options.all_addresses else ()
+        return tuple(f"at {address}" for address in addresses)  # of such a report there is one
 
     async def _check(self, target: Target) -> tuple[Report, ...]:
         keywords = self._options.keywords

@@ -1,6 +1,7 @@
 """A report as ``check`` and ``wait`` print it: a line, a page, or JSON."""
 
 from argparse import Namespace
+from collections.abc import Iterable
 
 from probe.cli.colours import paint
 from probe.expectation import Assessment, assess
@@ -8,8 +9,20 @@ from probe.report import Report
 from probe.verdict import State
 
 
-def say_report(report: Report, options: Namespace, *, colourful: bool) -> tuple[State, str]:
+def say_report(
+    report: Report,
+    options: Namespace,
+    *,
+    colourful: bool,
+    notes: Iterable[str] = (),
+) -> tuple[State, str]:
     """Hold a report against what is expected, and write it as the options want it.
+
+    Args:
+        report: Of one probe.
+        options: ``json``, ``verbose`` and ``expectation`` of them.
+        colourful: Whether the state is painted.
+        notes: What a person is told besides, printable.
 
     Returns:
         What a monitor shows, and the text without its end.
@@ -17,9 +30,7 @@ def say_report(report: Report, options: Namespace, *, colourful: bool) -> tuple[
     assessment = assess(report, options.expectation)
     if options.json:
         return assessment.state, _to_json(report, assessment, transcript=options.verbose > 0)
-    state, notes = assessment.state, assessment.reasons
-    if options.all_addresses and report.evidence.addresses:
-        notes = (f"at {report.evidence.addresses[0]}", *notes)
+    state, notes = assessment.state, (*notes, *assessment.reasons)
     if options.verbose:
         text = report.explain(whole=options.verbose > 1, state=state, notes=notes) + "\n"
     else:

@@ -47,13 +47,7 @@ def fill(parser: Parser) -> shared.Finish:
         action="store_true",
         help="probe every address of a name, and print a line for each",
     )
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        action="count",
-        default=0,
-        help="print a page for each target; -vv with the whole transcript",
-    )
+    shared.add_verbose(parser, "print a page for each target; -vv with the whole transcript")
     shared.add_json(parser, "a target; with -v the transcript is in it")
     shared.add_expectation(parser)
     parser.add_argument(

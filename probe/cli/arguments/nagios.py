@@ -47,7 +47,7 @@ def fill(parser: Parser) -> shared.Finish:
         )
     shared.add_route(parser)
     shared.add_expectation(parser)
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="say more, see below")
+    shared.add_verbose(parser, "say more, see below")
     parser.add_argument("-V", "--version", action="version", version=f"sshprobe nagios {VERSION}")
     return _finish
 

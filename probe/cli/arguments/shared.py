@@ -197,6 +197,11 @@ def known_code(name: str, known: Iterable[str], what: str) -> str:
     return name
 
 
+def add_verbose(parser: Parser, what: str) -> None:
+    """Add ``-v``, which may be repeated."""
+    parser.add_argument("-v", "--verbose", action="count", default=0, help=what)
+
+
 def add_json(parser: Parser, what: str) -> None:
     """Add ``--json``."""
     parser.add_argument("--json", action="store_true", help=f"print a JSON object {what}")

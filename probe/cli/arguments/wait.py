@@ -46,13 +46,7 @@ def fill(parser: Parser) -> shared.Finish:
     shared.add_limits(parser)
     shared.add_route(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing meanwhile")
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        action="count",
-        default=0,
-        help="print a page at the end; -vv with the whole transcript",
-    )
+    shared.add_verbose(parser, "print a page at the end; -vv with the whole transcript")
     shared.add_json(parser, "at the end; with -v the transcript is in it")
     shared.add_expectation(parser)
     return _finish
@@ -64,7 +58,6 @@ def _finish(options: Namespace) -> Callable[[Namespace], int]:
     shared.finish_route(options)
     shared.finish_expectation(options)
     options.target = parse_target(options.target, parse_port(options.port))
-    options.all_addresses = False
     if not LEAST_LIMIT_S <= options.for_s < float("inf"):
         message = f"--for must be a time above 0, not {options.for_s}"
         raise ValueError(message)
