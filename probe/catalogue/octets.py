@@ -9,6 +9,11 @@ from typing import Final
 COOKIE: Final = bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c")
 STRICT: Final = "kex-strict-s-v00@openssh.com"
 
+IGNORE: Final = bytes.fromhex("0000000c 06 02 00000000 000000000000")
+UNIMPLEMENTED: Final = bytes.fromhex("0000000c 06 03 00000000 000000000000")
+DEBUG: Final = bytes.fromhex("00000014 08 04 00 00000001 78 00000000 0000000000000000")
+NEWKEYS: Final = bytes.fromhex("0000000c 0a 15 00000000000000000000")
+
 _KEX: Final = f"curve25519-sha256,{STRICT}"
 _HOST_KEY: Final = "ssh-ed25519"
 _CIPHER: Final = "aes128-ctr"
@@ -53,6 +58,13 @@ def kexinit(  # noqa: PLR0913 - a keyword for each part that a row gives
     lists = (kex, host_key, cipher, cipher, mac, mac, _NONE, _NONE, languages, languages)
     octets = (names if isinstance(names, bytes) else names.encode() for names in lists)
     return b"\x14" + cookie + b"".join(map(string, octets)) + tail
+
+
+def kexdh_reply() -> bytes:
+    """Return the packet of a KEX_ECDH_REPLY whose signature is wrong: RFC 5656 §4, RFC 8731."""
+    key = string(_HOST_KEY.encode()) + string(bytes(range(32)))
+    signature = string(_HOST_KEY.encode()) + string(bytes(range(64)))
+    return packet(b"\x1f" + string(key) + string(COOKIE * 2) + string(signature))
 
 
 def disconnect(reason_code: int, description: bytes) -> bytes:

@@ -25,7 +25,16 @@ from probe.catalogue.moves import (
     Wait,
 )
 from probe.catalogue.naive import Bite, Outcome
-from probe.catalogue.octets import STRICT, disconnect, kexinit, packet, string
+from probe.catalogue.octets import (
+    DEBUG,
+    IGNORE,
+    STRICT,
+    UNIMPLEMENTED,
+    disconnect,
+    kexinit,
+    packet,
+    string,
+)
 from probe.catalogue.row import Expected, Level, Server
 
 _IDENTIFICATION: Final = Send(OPENSSH_IDENTIFICATION)
@@ -34,10 +43,7 @@ _KEXINIT_CUT: Final = Send(OPENSSH_KEXINIT[:40])
 _GOOD: Final = (_IDENTIFICATION, _KEXINIT, Hold())
 _FIN: Final = (HalfClose(), Hold())
 
-_IGNORE: Final = bytes.fromhex("0000000c 06 02 00000000 000000000000")
 _IGNORE_LARGE: Final = packet(b"\x02" + string(bytes(32 * 1024)))
-_UNIMPLEMENTED: Final = bytes.fromhex("0000000c 06 03 00000000 000000000000")
-_DEBUG: Final = bytes.fromhex("00000014 08 04 00 00000001 78 00000000 0000000000000000")
 _EXT_INFO: Final = bytes.fromhex("0000000c 06 07 00000000 000000000000")
 
 _KEX: Final = f"curve25519-sha256,{STRICT}"
@@ -198,7 +204,7 @@ KEXINIT: Final = (
         "RFC 4253 §11.2",
         Level.MUST,
         "IGNORE MUST be ignored at any time; KEXINIT must come.",
-        (_IDENTIFICATION, Repeat(_IGNORE, every_s=1.0)),
+        (_IDENTIFICATION, Repeat(IGNORE, every_s=1.0)),
         Expected("kexinit-trickling", "kexinit", "kexinit", 5.0),
         "An IGNORE a second.",
         bites=Bite("per-read", Outcome.HUNG),
@@ -209,7 +215,7 @@ KEXINIT: Final = (
         "RFC 4253 §11.3",
         Level.MUST,
         "DEBUG may be ignored; KEXINIT must come.",
-        (_IDENTIFICATION, Repeat(_DEBUG, every_s=1.0)),
+        (_IDENTIFICATION, Repeat(DEBUG, every_s=1.0)),
         Expected("kexinit-trickling", "kexinit", "kexinit", 5.0),
         "A DEBUG a second.",
         bites=Bite("per-read", Outcome.HUNG),
@@ -225,7 +231,7 @@ KEXINIT: Final = (
             Send(b"Be patient.\r\n"),
             Wait(1.0),
             _IDENTIFICATION,
-            Repeat(_IGNORE, every_s=1.0),
+            Repeat(IGNORE, every_s=1.0),
         ),
         Expected("kexinit-trickling", "kexinit", "kexinit", 9.5),
         "Slow in every stage.",
@@ -237,7 +243,7 @@ KEXINIT: Final = (
         "RFC 4253 §11.2",
         Level.MUST,
         "IGNORE MUST be ignored at any time; KEXINIT must come.",
-        (_IDENTIFICATION, Repeat(_IGNORE * 256)),
+        (_IDENTIFICATION, Repeat(IGNORE * 256)),
         Expected("flooded", "kexinit"),
         "IGNORE as fast as the client reads.",
         bites=Bite("uncapped", Outcome.HUNG),
@@ -248,7 +254,7 @@ KEXINIT: Final = (
         "RFC 4253 §11.3",
         Level.MUST,
         "DEBUG may be ignored; KEXINIT must come.",
-        (_IDENTIFICATION, Repeat(_DEBUG * 256)),
+        (_IDENTIFICATION, Repeat(DEBUG * 256)),
         Expected("flooded", "kexinit"),
         "DEBUG as fast as the client reads.",
         bites=Bite("uncapped", Outcome.HUNG),
@@ -538,7 +544,7 @@ KEXINIT: Final = (
         "RFC 4253 §11.4",
         Level.MUST,
         "UNIMPLEMENTED answers what is not known; every server knows KEXINIT.",
-        (_IDENTIFICATION, ReadLine(), ReadPacket(), Send(_UNIMPLEMENTED), Hold()),
+        (_IDENTIFICATION, ReadLine(), ReadPacket(), Send(UNIMPLEMENTED), Hold()),
         Expected("unexpected-message", "kexinit"),
         "UNIMPLEMENTED for the client's KEXINIT.",
         bites=Bite("skipper", Outcome.HUNG),
@@ -549,7 +555,7 @@ KEXINIT: Final = (
         "RFC 4253 §11.4",
         Level.MUST,
         "UNIMPLEMENTED answers what is not known; every server knows KEXINIT.",
-        (_IDENTIFICATION, Repeat(_UNIMPLEMENTED * 256)),
+        (_IDENTIFICATION, Repeat(UNIMPLEMENTED * 256)),
         Expected("unexpected-message", "kexinit"),
         "UNIMPLEMENTED as fast as the client reads.",
         bites=Bite("skipper", Outcome.HUNG),
@@ -1077,7 +1083,7 @@ KEXINIT: Final = (
         "RFC 4253 §11.2",
         Level.MUST,
         "IGNORE MUST be ignored at any time.",
-        (Send(TINYSSHD[:37]), Send(_IGNORE), Send(TINYSSHD[37:]), Hold()),
+        (Send(TINYSSHD[:37]), Send(IGNORE), Send(TINYSSHD[37:]), Hold()),
         Expected(
             "ok",
             findings=(
@@ -1094,7 +1100,7 @@ KEXINIT: Final = (
         "RFC 4253 §11.3",
         Level.MUST,
         "DEBUG may be ignored.",
-        (Send(TINYSSHD[:37]), Send(_DEBUG), Send(TINYSSHD[37:]), Hold()),
+        (Send(TINYSSHD[:37]), Send(DEBUG), Send(TINYSSHD[37:]), Hold()),
         Expected(
             "ok",
             findings=(
@@ -1111,7 +1117,7 @@ KEXINIT: Final = (
         "draft-ietf-sshm-strict-kex",
         Level.SHOULD,
         "A server that offers strict key exchange must send KEXINIT first.",
-        (_IDENTIFICATION, Send(_IGNORE), _KEXINIT, Hold()),
+        (_IDENTIFICATION, Send(IGNORE), _KEXINIT, Hold()),
         Expected("ok", findings=("strict-kex-broken",)),
         bites=Bite("kexinit-first", Outcome.UNHEALTHY),
     ),
