@@ -82,5 +82,11 @@ NAIVE_CLIENTS: Final = {
     "negotiator": "Calls unhealthy a server that shares no algorithm with it.",
     "antique": "Does the same, and knows the algorithms of 2018.",
     "auditor": "Calls unhealthy a server without strict key exchange.",
+    # It goes on to exchange keys.
+    "until-kexinit": "Limits everything up to KEXINIT, and nothing after it.",
+    "seeker": "Skips any packet, and without limit, until the one comes that it waits for.",
+    "answerer": "Answers any packet, and waits without limit until the answer is sent.",
+    "gullible": "Believes every length, and goes on to exchange keys.",
+    "bystander": "Waits for the end of the key exchange, and misses that of the connection.",
 }
 """The naive clients that the rows name, and what is wrong with each."""

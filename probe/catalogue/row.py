@@ -81,5 +81,5 @@ class Server:
 
     @property
     def is_lawful(self) -> bool:
-        """Whether a client must get along with it."""
+        """Whether a client must get along with it, up to KEXINIT."""
         return self.expected.verdict == "ok"

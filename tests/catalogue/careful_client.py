@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import trio
 
-from probe.catalogue.octets import kexinit, packet
+from probe.catalogue import octets
+from probe.catalogue.octets import kexinit, packet, string
 
-DISCONNECT, IGNORE, DEBUG, EXT_INFO, KEXINIT = 1, 2, 4, 7, 20
-"""Message numbers: RFC 4250 §4.1.2, RFC 8308 §2.3."""
+DISCONNECT, IGNORE, DEBUG, EXT_INFO, KEXINIT, NEWKEYS, KEXDH_REPLY = 1, 2, 4, 7, 20, 21, 31
+"""Message numbers: RFC 4250 §4.1.2, RFC 8308 §2.3, RFC 5656 §7.1."""
 
 NO_CAP = sys.maxsize
 
@@ -25,6 +26,7 @@ SHOWN_CHARACTERS = 256
 
 OUR_IDENTIFICATION = b"SSH-2.0-client\r\n"
 OUR_KEXINIT = packet(kexinit())
+OUR_KEXDH_INIT = packet(b"\x1e" + string(bytes(range(32))))
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
@@ -108,12 +110,15 @@ class Client:
 
     async def exchange(self) -> Kexinit:
         while (payload := await self.read_packet())[0] != KEXINIT:
-            if payload[0] == DISCONNECT:
-                self.show(self.read_description(payload))
-            self.require(payload[0] in self.skipped)
+            self.skip(payload)
         return self.read_kexinit(payload)
 
     # What they are made of.
+
+    def skip(self, payload: bytes) -> None:
+        if payload[0] == DISCONNECT:
+            self.show(self.read_description(payload))
+        self.require(payload[0] in self.skipped)
 
     def require(self, condition: bool) -> None:  # noqa: FBT001 - a plain assertion
         if not condition:
@@ -191,3 +196,38 @@ class Client:
     def judge(self, kexinit: Kexinit) -> None:
         self.require([b""] not in kexinit.lists[:8])
         self.require(len(kexinit.tail) == 5)
+
+
+class Exchanger(Client):
+    """Goes on until the server says that keys have been exchanged, and does so with care.
+
+    It looks at the form of a reply, and verifies no signature.
+    """
+
+    most_packets = 1024
+
+    async def converse(self) -> None:
+        await super().converse()
+        await self.stream.send_all(OUR_KEXDH_INIT)
+        self.read_reply(await self.await_message(KEXDH_REPLY))
+        await self.stream.send_all(octets.NEWKEYS)
+        await self.await_message(NEWKEYS)
+
+    async def await_message(self, number: int) -> bytes:
+        for _ in range(self.most_packets):
+            payload = await self.read_packet()
+            if payload[0] == number:
+                return payload
+            self.skip(payload)
+        raise Refused
+
+    def read_reply(self, payload: bytes) -> None:
+        """RFC 5656 §4."""
+        _, at = self.read_string(payload, 1)
+        public_key, at = self.read_string(payload, at)
+        self.read_string(payload, at)
+        self.accept(public_key)
+
+    def accept(self, public_key: bytes) -> None:
+        """RFC 8731 §3."""
+        self.require(len(public_key) == 32)

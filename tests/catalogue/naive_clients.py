@@ -10,9 +10,9 @@ import struct
 from typing import Final
 
 import trio
-from careful_client import KEXINIT, NO_CAP, Client, Kexinit, Refused, Throttled
+from careful_client import KEXINIT, NO_CAP, Client, Exchanger, Kexinit, Refused, Throttled
 
-from probe.catalogue.octets import STRICT
+from probe.catalogue.octets import STRICT, UNIMPLEMENTED
 
 # No limit, or one that does not hold. -----------------------------------------------------------
 
@@ -507,6 +507,83 @@ class Auditor(Client):
         self.require(STRICT.encode() in kexinit.lists[0])
 
 
+# It goes on to exchange keys. -------------------------------------------------------------------
+
+
+class UntilKexinit(Exchanger):
+    """Limits everything up to KEXINIT, and nothing after it.
+
+    OpenSSH's ssh and Go's ssh.Dial limit no more than that; hierynomus/sshj#483 and mscdex/ssh2#105
+    wait for a reply that does not come.
+    """
+
+    async def exchange(self) -> Kexinit:
+        kexinit = await super().exchange()
+        self.limit.deadline = math.inf
+        return kexinit
+
+
+class Seeker(UntilKexinit):
+    """Skips any packet, and without limit, until the one comes that it waits for.
+
+    OpenSSH's ssh and ssh-keyscan, as for IGNORE and DEBUG; Go's ssh.Dial. A flood also starves the
+    deadlines of asyncssh, libssh2 and nmap.
+    """
+
+    most_octets = NO_CAP
+
+    async def await_message(self, number: int) -> bytes:
+        while (payload := await self.read_packet())[0] != number:
+            pass
+        return payload
+
+
+class Answerer(Exchanger):
+    """Answers any packet, and waits without limit until the answer is sent.
+
+    OpenSSH's ssh (9.2) with UNIMPLEMENTED; dbclient and asyncssh are late.
+    """
+
+    most_octets = NO_CAP
+
+    async def await_message(self, number: int) -> bytes:
+        while (payload := await self.read_packet())[0] != number:
+            await self.answer()
+        return payload
+
+    async def answer(self) -> None:
+        deadline, self.limit.deadline = self.limit.deadline, math.inf
+        await self.stream.send_all(UNIMPLEMENTED)
+        self.limit.deadline = deadline
+
+
+class Gullible(Trusting, Exchanger):
+    """Believes every length, and goes on to exchange keys.
+
+    libssh2 before 1.9 for DH_GEX_GROUP (CVE-2019-13115), and before 1.10 for DISCONNECT
+    (CVE-2019-17498).
+    """
+
+    most_octets = NO_CAP
+
+    def accept(self, public_key: bytes) -> None:
+        self.public_key = public_key
+
+
+class Bystander(Exchanger):
+    """Waits for the end of the key exchange, and misses that of the connection.
+
+    Apache MINA SSHD (apache/mina-sshd#414).
+    """
+
+    async def receive(self) -> None:
+        try:
+            await super().receive()
+        except (Refused, trio.BrokenResourceError):
+            self.limit.deadline = math.inf
+            await trio.sleep_forever()
+
+
 CLIENTS: Final[dict[str, type[Client]]] = {
     "patient": Patient,
     "select-once": SelectOnce,
@@ -546,5 +623,10 @@ CLIENTS: Final[dict[str, type[Client]]] = {
     "negotiator": Negotiator,
     "antique": Antique,
     "auditor": Auditor,
+    "until-kexinit": UntilKexinit,
+    "seeker": Seeker,
+    "answerer": Answerer,
+    "gullible": Gullible,
+    "bystander": Bystander,
 }
 """The clients, by the names that the rows of the catalogue know them by."""

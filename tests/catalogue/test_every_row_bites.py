@@ -1,20 +1,24 @@
 """Every row of the catalogue has been seen to bite: a row that everyone gets right proves nothing.
 
-Each row names a naive client and what comes of it. A careful client, which differs from each naive
-one in one thing, is the control: it gets every row right.
+Each row names a naive client and what comes of it. Two careful clients, of which one goes on to
+exchange keys, are the control: each naive one differs from one of them in one thing, and they get
+every row right.
 """
 
+import dataclasses
 import inspect
 import json
 
 import pytest
 import trio
-from careful_client import Client, HopelessError, Refused, Throttled
+from careful_client import Client, Exchanger, HopelessError, Refused, Throttled
 from naive_clients import CLIENTS
 from trio.testing import MockClock
 
-from probe.catalogue import SERVERS, Server, serve
+from probe.catalogue import BY_NAME, SERVERS, Server, serve
+from probe.catalogue.moves import Hold, ReadLine, ReadPacket, Send
 from probe.catalogue.naive import NAIVE_CLIENTS, Outcome
+from probe.catalogue.octets import NEWKEYS, kexdh_reply
 from probe.cli import main
 
 GIVEN_S = 10.0
@@ -27,11 +31,25 @@ HOPELESS_S = 60.0
 
 SCREENFUL_CHARACTERS = 1024
 
+OPENSSH = BY_NAME["openssh"]
+
+EXCHANGES_KEYS = dataclasses.replace(
+    OPENSSH,
+    name="exchanges-keys",
+    moves=(
+        *OPENSSH.moves[:-1],
+        *(ReadLine(), ReadPacket(), ReadPacket()),
+        *(Send(kexdh_reply()), ReadPacket(), Send(NEWKEYS), Hold()),
+    ),
+)
+"""As far as our clients look: none verifies the signature, which no row could make."""
+
 every_server = pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
 
 
-def right_answer(server: Server) -> Outcome:
-    if server.is_lawful:
+def right_answer(client_type: type[Client], server: Server) -> Outcome:
+    """No row exchanges keys, so for who wants that much none is healthy."""
+    if server.is_lawful and not issubclass(client_type, Exchanger):
         return Outcome.HEALTHY
     throttled = server.expected.verdict == "throttled"
     return Outcome.THROTTLED if throttled else Outcome.UNHEALTHY
@@ -74,14 +92,20 @@ def is_fit_to_be_shown(text: str) -> bool:
 @every_server
 async def test_a_row_bites(server: Server, autojump_clock: MockClock) -> None:
     bite = server.bites
-    assert bite.outcome is not right_answer(server)
-    assert await outcome_of(CLIENTS[bite.client], server) is bite.outcome
+    client_type = CLIENTS[bite.client]
+    assert bite.outcome is not right_answer(client_type, server)
+    assert await outcome_of(client_type, server) is bite.outcome
 
 
 @every_server
-async def test_the_careful_client_is_not_bitten(server: Server, autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("client_type", [Client, Exchanger])
+async def test_a_careful_client_is_not_bitten(
+    client_type: type[Client],
+    server: Server,
+    autojump_clock: MockClock,
+) -> None:
     """So what bites a naive client is the one thing in which it differs."""
-    assert await outcome_of(Client, server) is right_answer(server)
+    assert await outcome_of(client_type, server) is right_answer(client_type, server)
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -91,7 +115,7 @@ async def test_a_naive_client_gets_a_good_server_right(
 ) -> None:
     """Otherwise it would be a man of straw: a client that always fails is bitten by every row."""
     good = [server for server in SERVERS if server.is_lawful and not server.expected.findings]
-    for server in good:
+    for server in (EXCHANGES_KEYS, *good):
         if await outcome_of(CLIENTS[name], server) is Outcome.HEALTHY:
             return
     pytest.fail("it gets no good server right")

@@ -1,7 +1,7 @@
 """The table, a file a layer, a row a behaviour.
 
 Ids are stable and sort by layer: C the connection, I the identification, K packets and KEXINIT, T
-what only the kernel's TCP can tell.
+what only the kernel's TCP can tell, X the key exchange, at which our own prober has left.
 What a row expects was written from the RFCs and from what real clients and servers do; it holds
 for a probe with the default budget on a path that takes no time.
 """
@@ -9,11 +9,12 @@ for a probe with the default budget on a path that takes no time.
 from typing import Final
 
 from probe.catalogue.servers.connection import CONNECTION
+from probe.catalogue.servers.exchange import EXCHANGE
 from probe.catalogue.servers.identification import IDENTIFICATION
 from probe.catalogue.servers.kernel import KERNEL
 from probe.catalogue.servers.kexinit import KEXINIT
 
-SERVERS: Final = (*CONNECTION, *IDENTIFICATION, *KEXINIT, *KERNEL)
+SERVERS: Final = (*CONNECTION, *IDENTIFICATION, *KEXINIT, *KERNEL, *EXCHANGE)
 
 BY_NAME: Final = {server.name: server for server in SERVERS}
 
