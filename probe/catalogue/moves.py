@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 LARGEST_FLOOD_OCTETS: Final = 64 * 1024 * 1024
-"""What a flood sends to one client at the most, so that a forgotten server stops by itself."""
+"""What a flood sends to one client at full speed: a forgotten server must not burn a core."""
+
+TIRED_S: Final = 1.0
+"""Between two sends of a flood after that. It goes on, so that nobody is freed by its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Drip:
 class Repeat:
     """Send the same octets over and over until the client leaves.
 
-    With a pause before each, or, without one, as fast as the client reads, 64 MiB at the most.
+    With a pause before each, or, without one, as fast as the client reads, and after 64 MiB once a
+    second.
     """
 
     octets: bytes

@@ -7,6 +7,7 @@ import trio
 
 from probe.catalogue.moves import (
     LARGEST_FLOOD_OCTETS,
+    TIRED_S,
     Abort,
     Drip,
     HalfClose,
@@ -88,14 +89,17 @@ class _Player:
         await self._stream.send_all(send.octets)
 
     async def drip(self, drip: Drip) -> None:
+        due = trio.current_time()
         for octet in drip.octets:
-            await trio.sleep(drip.every_s)
+            due += drip.every_s  # a busy machine falls behind, and catches up
+            await trio.sleep_until(due)
             await self._stream.send_all(bytes((octet,)))
 
     async def repeat(self, repeat: Repeat) -> None:
         sent = 0
-        while sent < LARGEST_FLOOD_OCTETS:
-            await trio.sleep(repeat.every_s)
+        while True:
+            tired_s = TIRED_S if sent >= LARGEST_FLOOD_OCTETS else 0.0
+            await trio.sleep(repeat.every_s or tired_s)
             await self._stream.send_all(repeat.octets)
             sent += len(repeat.octets)
 

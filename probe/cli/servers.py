@@ -88,7 +88,7 @@ def _say_move(move: Move) -> str:
         case Drip():
             return f"send {len(move.octets)} octets, each after {move.every_s:g} s"
         case Repeat(every_s=0):
-            return f"send these {len(move.octets)} octets over and over, 64 MiB at most"
+            return f"send these {len(move.octets)} octets over and over; after 64 MiB, every second"
         case Repeat():
             return f"send these {len(move.octets)} octets every {move.every_s:g} s, for ever"
         case Wait():

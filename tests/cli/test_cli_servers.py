@@ -163,7 +163,7 @@ def fill(dump: bytearray, length: int) -> None:
 
 def test_show_prints_equal_lines_once_and_says_how_much_it_leaves_out() -> None:
     lines = sshprobe("servers", "show", "endless-zeros").stdout.splitlines()
-    at = lines.index("  send these 4096 octets over and over, 64 MiB at most")
+    at = lines.index("  send these 4096 octets over and over; after 64 MiB, every second")
     assert lines[at + 1 : at + 4] == [
         "    0000  00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00  ................",
         "    *",
