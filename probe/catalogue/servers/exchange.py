@@ -1,8 +1,8 @@
 """Servers that fail in the key exchange, for the clients that go on to it.
 
 All are good up to KEXINIT, so whoever ends there calls them healthy. No client can exchange keys
-with any of them, and each must say so in time. A server that is silent after both KEXINITs is
-``openssh``, and one that stops reading there is ``never-closes``.
+with any of them, and each must say so in time. A server that stops reading after its KEXINIT is
+``never-closes``.
 """
 
 from typing import Final
@@ -339,5 +339,16 @@ EXCHANGE: Final = (
         _OK_LAX,
         "GLOBAL_REQUEST that wants a reply, as fast as the client reads; reads no answer.",
         bites=Bite("answerer", Outcome.HUNG),
+    ),
+    Server(
+        "X25",
+        "silent-after-kexdh-init",
+        "RFC 4253 §8",
+        Level.MUST,
+        _MUST_COME,
+        (*_ASKED, Hold()),
+        _OK,
+        "Reads the client's first key exchange packet, and never answers.",
+        bites=Bite("until-kexinit", Outcome.HUNG),
     ),
 )
