@@ -353,7 +353,9 @@ def test_a_slow_reader_slows_the_sweep_down(doorman: Doorman, tmp_path: Path) ->
     """Never unbounded memory: what no one reads is not probed, and a signal still ends it."""
     listed = write(tmp_path / "list", f"127.1.0.0/20:{doorman.port}")
     with start("sweep", "--max-in-flight", "8", listed) as process:
-        seen = -1
+        while not doorman.visits:
+            select.select((), (), (), 0.01)
+        seen = 0
         while doorman.visits != seen:
             seen = doorman.visits
             select.select((), (), (), 0.5)
