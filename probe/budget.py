@@ -218,7 +218,7 @@ class Ledger:
     All instants are seconds on a clock of the caller's choice.
     """
 
-    __slots__ = ("_began", "_budget", "_ended", "_running", "began_at")
+    __slots__ = ("_began", "_budget", "_due_at", "_ended", "_running", "began_at")
 
     def __init__(self, budget: Budget, now: float) -> None:
         self.began_at = now
@@ -226,12 +226,14 @@ class Ledger:
         self._began: dict[Stage, float] = {}
         self._ended: dict[Stage, float] = {}
         self._running: list[Stage] = []  # outermost first
+        self._due_at: list[float] = [math.inf]  # outside of all, then inside each
 
-    def enter(self, stage: Stage, now: float) -> float:
-        """Begin ``stage`` inside those that run, and return its deadline."""
-        self._began[stage] = now
-        self._running.append(stage)
-        return now + self._budget[stage]
+    def enter(self, stage: Stage, now: float) -> None:
+        """Begin ``stage`` inside those that run. If it runs, this changes nothing."""
+        if stage not in self._running:
+            self._began[stage] = now
+            self._running.append(stage)
+            self._due_at.append(min(now + self._budget[stage], self._due_at[-1]))
 
     def leave(self, stage: Stage, now: float) -> None:
         """End ``stage`` and all inside it: what it waited for happened.
@@ -241,6 +243,11 @@ class Ledger:
         """
         while stage in self._running:
             self._ended[self._running.pop()] = now
+            self._due_at.pop()
+
+    def due_at(self) -> float:
+        """Return the earliest deadline of the stages that run; infinity if none does."""
+        return self._due_at[-1]
 
     def where(self) -> Stage | None:
         """Return the innermost stage that runs; ``None`` if none does."""
@@ -253,10 +260,6 @@ class Ledger:
     def deadline(self, stage: Stage) -> float:
         """Return the instant at which ``stage``, once entered, runs out."""
         return self._began[stage] + self._budget[stage]
-
-    def runs(self, stage: Stage) -> bool:
-        """Whether ``stage`` has begun and not ended."""
-        return stage in self._running
 
     def times(self, now: float) -> tuple[StageTime, ...]:
         """Return a row for each stage that began, in order, as of ``now``."""

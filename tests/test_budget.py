@@ -225,7 +225,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def enter(self, data: st.DataObject) -> None:
         stage = data.draw(st.sampled_from([each for each in Stage if each not in self.rows]))
         deadline = self.now + self.limits[stage]
-        assert self.ledger.enter(stage, self.now) == deadline
+        self.ledger.enter(stage, self.now)
         assert self.ledger.deadline(stage) == deadline
         self.running.append(Entry(stage, self.now, deadline))
         began_s = self.now - self.began_at
@@ -252,6 +252,7 @@ class LedgerMachine(RuleBasedStateMachine):
         earliest = min((entry.deadline for entry in self.running), default=None)
         expiring = [entry.stage for entry in self.running if entry.deadline == earliest]
         assert self.ledger.whose() is (expiring[0] if expiring else None)
+        assert self.ledger.due_at() == (math.inf if earliest is None else earliest)
 
     @invariant()
     def times_are_the_rows_in_order(self) -> None:
@@ -277,8 +278,9 @@ def test_a_ledger_without_stages_is_empty() -> None:
 def test_deadlines_that_fall_together_are_the_outermost_one_s() -> None:
     ledger = Ledger(Budget(10, identification_s=4, first_octet_s=4), 0.0)
     ledger.enter(Stage.PROBE, 0.0)
-    assert ledger.enter(Stage.IDENTIFICATION, 6.0) == 10.0
-    assert ledger.enter(Stage.FIRST_OCTET, 6.0) == 10.0
+    ledger.enter(Stage.IDENTIFICATION, 6.0)
+    ledger.enter(Stage.FIRST_OCTET, 6.0)
+    assert ledger.deadline(Stage.IDENTIFICATION) == ledger.deadline(Stage.FIRST_OCTET) == 10.0
     assert (ledger.where(), ledger.whose()) == (Stage.FIRST_OCTET, Stage.PROBE)
 
 

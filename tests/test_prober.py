@@ -312,10 +312,10 @@ async def test_what_lies_in_the_socket_when_the_whole_probe_runs_out_counts(
     autojump_clock: MockClock,
 ) -> None:
     # DESIGN: our own stall is not the peer's silence.
-    async def stall(stream: TcpStream, max_bytes: int) -> None:
+    async def stall(stream: TcpStream) -> None:
         await trio.sleep_forever()
 
-    monkeypatch.setattr(TcpStream, "receive_some", stall)
+    monkeypatch.setattr(TcpStream, "wait_readable", stall)
     async with serving(GOOD.serve) as port:
         report = await check(HOST, port, budget=SHORT)
     assert (report.verdict, report.spent_s) == (Verdict.OK, 3)

@@ -1,7 +1,7 @@
 """Moves octets between a stream and the machine, and fills in the evidence."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from ssl import SSLError
 from typing import Final, Protocol
@@ -12,7 +12,7 @@ from probe.budget import Stage
 from probe.evidence import KEPT_OCTETS, End, Evidence
 from probe.net.stages import Ended, Expired, Stages, open_nursery
 from probe.net.tcp import READ_OCTETS
-from probe.ssh.handshake import RANDOM_OCTETS, Closed, Event, Handshake, State, Violation
+from probe.ssh.handshake import RANDOM_OCTETS, Closed, Event, Handshake, Violation
 from probe.ssh.identification import Identification, LineBefore
 from probe.ssh.kexinit import KexInit
 from probe.ssh.messages import Disconnect
@@ -29,10 +29,10 @@ class Wire(Protocol):
         """Take what can be taken at once, and return how many octets that was."""
 
     def receive_nowait(self) -> bytes | None:
-        """Return what is there, ``b""`` at the end, ``None`` if nothing is or nobody knows."""
+        """Return what is there, ``b""`` at the end, ``None`` if nothing is."""
 
-    async def receive_some(self, max_bytes: int, /) -> bytes:
-        """Return what came; ``b""`` at the end."""
+    async def wait_readable(self) -> None:
+        """Wait until ``receive_nowait`` would return something."""
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until ``send_nowait`` would take an octet."""
@@ -70,58 +70,40 @@ class Conversation:
         try:
             self._send(self._machine.octets_to_send())
             self._stages.begin(Stage.IDENTIFICATION)
-            await self._wait(Stage.FIRST_OCTET, self._heard)
-            await self._wait(Stage.IDENTIFICATION, self._identified)
-            await self._wait(Stage.KEXINIT, self._completed)
-            self._evidence.end = End.COMPLETE
+            self._stages.begin(Stage.FIRST_OCTET)
+            self._take_what_is_there()
+            while stage := self._awaited():
+                await self._wait(stage)
+        except trio.BrokenResourceError as error:
+            record_broken(self._evidence, "recv", error)
+            raise Ended(End.BROKEN) from None
         finally:
             self._conclude()
 
-    # What is waited for: each takes the events that are there and says whether it has come. ------
-
-    def _heard(self) -> bool:
-        return not self._evidence.silent
-
-    def _identified(self) -> bool:
-        return self._passed(State.IDENTIFICATION)
-
-    def _completed(self) -> bool:
-        return self._passed(State.KEXINIT)
-
-    def _passed(self, state: State) -> bool:
-        while self._machine.state is state:
-            event = self._machine.next_event()
-            if event is None:
-                return False
-            self._record(event)
-            self._send(self._machine.octets_to_send())
-        return True
-
     # Waiting. ------------------------------------------------------------------------------------
 
-    async def _wait(self, stage: Stage, arrived: Callable[[], bool]) -> None:
-        """Wait until what ``stage`` waits for has come; if it is there, open no scope for it."""
-        self._stages.begin(stage)
-        if arrived():
-            self._stages.leave(stage)
-            return
+    def _awaited(self) -> Stage | None:
+        """Return the innermost stage that runs; ``None`` once all has come."""
+        return None if self._evidence.end is End.COMPLETE else self._stages.ledger.where()
+
+    async def _wait(self, stage: Stage) -> None:
+        """Wait in one scope until all has come, or until its deadline passes and something came."""
         try:
-            with self._stages.open(stage):
-                await self._receive()
-                while not arrived():
-                    await self._receive()
+            with self._stages.open(stage) as opened:
+                while self._awaited():
+                    opened.follow()
+                    await self._readable()
+                    self._take_what_is_there()
         except Expired:
-            if not self._arrived_after_all(stage, arrived):
+            if not (self._stages.have_time() or self._arrived_after_all()):
                 raise
 
-    def _arrived_after_all(self, stage: Stage, arrived: Callable[[], bool]) -> bool:
+    def _arrived_after_all(self) -> bool:
         """Read what is there without waiting: a stall of ours is not the server's silence."""
-        while not arrived():
-            octets = self._receive_nowait()
-            if octets is None:
+        stage = self._awaited()
+        while stage is self._awaited():
+            if not self._take_what_is_there():
                 return False
-            self._take(octets)
-        self._stages.leave(stage)
         return True
 
     # Octets. -------------------------------------------------------------------------------------
@@ -149,14 +131,14 @@ class Conversation:
         self._mute = True
         self._unsent = b""
 
-    def _receive(self) -> Awaitable[None]:
-        """Take what comes next, at the latest when something does."""
-        return self._send_and_receive() if self._unsent else self._receive_some()
+    def _readable(self) -> Awaitable[None]:
+        """Wait for what comes next, and meanwhile send what the kernel did not take."""
+        return self._send_and_wait() if self._unsent else self._wire.wait_readable()
 
-    async def _send_and_receive(self) -> None:
+    async def _send_and_wait(self) -> None:
         async with open_nursery() as nursery:
             nursery.start_soon(self._send_rest)
-            await self._receive_some()
+            await self._wire.wait_readable()
             nursery.cancel_scope.cancel()
 
     async def _send_rest(self) -> None:
@@ -168,31 +150,26 @@ class Conversation:
             record_broken(self._evidence, "send", error)
             self._fall_silent()
 
-    async def _receive_some(self) -> None:
+    def _take_what_is_there(self) -> bool:
+        """Take what one read gives without waiting, and return whether that was anything."""
         try:
-            octets = await self._wire.receive_some(READ_OCTETS)
-        except trio.BrokenResourceError as error:
-            record_broken(self._evidence, "recv", error)
-            self._fall_silent()
-            raise Ended(End.BROKEN) from None
-        self._take(octets)
-
-    def _receive_nowait(self) -> bytes | None:
-        try:
-            return self._wire.receive_nowait()
+            octets = self._wire.receive_nowait()
         except OSError as error:
             self._evidence.add_error("recv", error.errno, error.strerror or "")
             raise Ended(End.BROKEN) from None
+        if octets is not None:
+            self._take(octets)
+        return octets is not None
 
     def _take(self, octets: bytes) -> None:
         if octets:
-            if self._evidence.silent:
-                self._stages.leave(Stage.FIRST_OCTET)
+            self._stages.leave(Stage.FIRST_OCTET)
             self._evidence.add_octets(octets, self._stages.elapsed_s())
             self._machine.receive_octets(octets)
         else:
             self._machine.receive_eof()
-            self._passed(self._machine.state)
+        while self._awaited() and (event := self._machine.next_event()) is not None:
+            self._record(event)
 
     # Evidence. -----------------------------------------------------------------------------------
 
@@ -203,8 +180,13 @@ class Conversation:
                 evidence.add_line_before(event.octets)
             case Identification():
                 evidence.identification = event
+                self._send(self._machine.octets_to_send())
+                self._stages.leave(Stage.IDENTIFICATION)
+                self._stages.begin(Stage.KEXINIT)
             case KexInit():
                 evidence.kexinit = event
+                evidence.end = End.COMPLETE
+                self._stages.leave(Stage.KEXINIT)
             case Disconnect():
                 evidence.disconnect = event
                 raise Ended(End.DISCONNECT)
@@ -228,16 +210,18 @@ class _StreamWire:
     def __init__(self, stream: trio.abc.Stream, outbox: trio.MemorySendChannel[bytes]) -> None:
         self._stream = stream
         self._outbox = outbox
+        self._came: bytes | None = None
 
     def send_nowait(self, octets: bytes) -> int:
         self._outbox.send_nowait(octets)
         return len(octets)
 
     def receive_nowait(self) -> bytes | None:
-        return None
+        came, self._came = self._came, None
+        return came
 
-    async def receive_some(self, max_bytes: int) -> bytes:
-        return bytes(await self._stream.receive_some(max_bytes))
+    async def wait_readable(self) -> None:
+        self._came = bytes(await self._stream.receive_some(READ_OCTETS))
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()

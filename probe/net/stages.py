@@ -1,17 +1,14 @@
 """The cancel scopes and nurseries of a probe. No other file opens one."""
 
-import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Final
+from typing import Self
 
 import trio
 
-from probe.budget import STAGES, Budget, Ledger, Stage
+from probe.budget import Budget, Ledger, Stage
 from probe.evidence import End
-
-_INSIDE: Final = {row.stage: row.inside for row in STAGES}
 
 
 class Ended(Exception):  # noqa: N818 - not an error: a probe that ends early, with its evidence
@@ -31,10 +28,11 @@ class Expired(Exception):  # noqa: N818 - a deadline expires; that is its nature
 
 
 class Stages:
-    """The nested stages of one probe, each a cancel scope where it waits.
+    """The nested stages of one probe, and the cancel scopes in which it waits.
 
-    A scope costs more than all the rest of a stage. So there is one for each wait and not one for
-    each stage: its deadline is the earliest of all stages around it, that of the probe included.
+    A scope costs more than all the rest of a stage. So there is one for each part of the probe that
+    waits, and not one for each stage: its deadline is the earliest of all stages around it, that
+    of the probe included, and it follows when other stages run.
 
     A stage that fails or is cut is never left in the ledger, so after any end the ledger still
     says where the probe was.
@@ -44,62 +42,76 @@ class Stages:
         began_at: When the probe began, on trio's clock; now if ``None``.
     """
 
-    __slots__ = ("_deadlines", "budget", "ledger")
+    __slots__ = ("_clock", "budget", "ledger")
 
     def __init__(self, budget: Budget, began_at: float | None = None) -> None:
         self.budget = budget
-        self.ledger = Ledger(budget, trio.current_time() if began_at is None else began_at)
-        self._deadlines: dict[Stage | None, float] = {}
+        self._clock = trio.lowlevel.current_clock()  # looked up once, and read a dozen times
+        now = self._clock.current_time()
+        self.ledger = Ledger(budget, now if began_at is None else began_at)
 
-    def open(self, stage: Stage) -> "_OpenStage":
+    def open(self, stage: Stage) -> "OpenStage":
         """Return the context of ``stage``, in which the probe may wait.
 
         It begins the stage unless that runs. Leaving it raises ``Expired`` if its own deadline cut
         it. A cancellation from outside passes through.
         """
-        return _OpenStage(self, stage)
+        return OpenStage(self, stage)
 
-    def begin(self, stage: Stage) -> float:
-        """Count ``stage`` as begun though nothing waits in it yet, and return its deadline.
+    def begin(self, stage: Stage) -> None:
+        """Count ``stage`` as begun though nothing waits in it yet. A second call changes nothing.
 
-        It is the enclosing stage's deadline if that is earlier, so a stage whose waits are all in
-        those inside it need not be opened. A second call changes nothing.
+        A stage whose waits are all in a context that is open already needs none of its own.
         """
-        if not self.ledger.runs(stage):
-            # The outermost stage began with the call, perhaps a look-up ago.
-            began_at = self.ledger.began_at if stage is Stage.PROBE else trio.current_time()
-            enclosing = self._deadlines.get(_INSIDE[stage], math.inf)
-            self._deadlines[stage] = min(self.ledger.enter(stage, began_at), enclosing)
-        return self._deadlines[stage]
+        # The outermost stage began with the call, perhaps a look-up ago.
+        is_outermost = stage is Stage.PROBE
+        at = self.ledger.began_at if is_outermost else self._clock.current_time()
+        self.ledger.enter(stage, at)
 
     def share_resolve(self, others: "Stages") -> None:
         """Count the other probe's look-up as this one's, too."""
-        now = trio.current_time()
-        for time in others.ledger.times(now):
+        for time in others.ledger.times(self._clock.current_time()):
             if time.stage is Stage.RESOLVE:
                 began = others.ledger.began_at + time.began_s
                 self.ledger.enter(Stage.RESOLVE, began)
                 self.ledger.leave(Stage.RESOLVE, began + time.spent_s)
 
     def leave(self, stage: Stage) -> None:
-        """Count ``stage`` as completed though its deadline passed: what it waited for was there."""
-        self.ledger.leave(stage, trio.current_time())
+        """Count ``stage`` as completed, be its deadline past: what it waited for was there."""
+        self.ledger.leave(stage, self._clock.current_time())
+
+    def have_time(self) -> bool:
+        """Whether no stage that runs is due.
+
+        It may be so when a scope expired: if we are late, what it waited for came as well.
+        """
+        return self._clock.current_time() < self.ledger.due_at()
 
     def elapsed_s(self) -> float:
         """Return the seconds since the probe began."""
-        return trio.current_time() - self.ledger.began_at
+        return self._clock.current_time() - self.ledger.began_at
 
 
-class _OpenStage:
+class OpenStage:
+    """The context of a stage, and of those that run after it in the same context."""
+
     __slots__ = ("_scope", "_stage", "_stages")
 
     def __init__(self, stages: Stages, stage: Stage) -> None:
         self._stages = stages
         self._stage = stage
 
-    def __enter__(self) -> None:
-        self._scope = trio.CancelScope(deadline=self._stages.begin(self._stage))
+    def __enter__(self) -> Self:
+        self._stages.begin(self._stage)
+        self._scope = trio.CancelScope(deadline=self._stages.ledger.due_at())
         self._scope.__enter__()
+        return self
+
+    def follow(self) -> None:
+        """Wait no longer than the stages allow that run now. Call it before each wait."""
+        due_at = self._stages.ledger.due_at()
+        if due_at != self._scope.deadline:
+            self._scope.deadline = due_at
 
     def __exit__(
         self,
@@ -134,7 +146,8 @@ async def open_nursery() -> AsyncIterator[trio.Nursery]:
         async with trio.open_nursery() as nursery:
             yield nursery
     except BaseExceptionGroup as group:
-        raise _without_group(group) from None
+        error = _without_group(group)
+        raise error from error.__cause__  # whose errno is wanted
 
 
 def _without_group(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -24,12 +24,13 @@ class TcpStream(trio.abc.HalfCloseableStream):
         sock: Connected and non-blocking; it belongs to the stream from now on.
     """
 
-    __slots__ = ("_finished", "_sending", "socket")
+    __slots__ = ("_finished", "_readers", "_sending", "socket")
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self._sending = False
         self._finished = False
+        self._readers = 0  # that wait
 
     def send_nowait(self, octets: bytes | memoryview) -> int:
         """Send what the kernel takes at once, and return how much that was: 0 if nothing."""
@@ -54,7 +55,8 @@ class TcpStream(trio.abc.HalfCloseableStream):
         if self.socket.fileno() == -1:
             return
         self._drain()
-        trio.lowlevel.notify_closing(self.socket)
+        if self._readers or self._sending:
+            trio.lowlevel.notify_closing(self.socket)
         self.socket.close()
 
     async def aclose(self) -> None:
@@ -77,9 +79,19 @@ class TcpStream(trio.abc.HalfCloseableStream):
             await trio.lowlevel.cancel_shielded_checkpoint()
             return octets
         while octets is None:
-            await self._readable()
+            await self.wait_readable()
             octets = self._receive(most)
         return octets
+
+    async def wait_readable(self) -> None:
+        """Wait until ``receive_nowait`` would return something. A checkpoint."""
+        self._readers += 1
+        try:
+            await trio.lowlevel.wait_readable(self.socket)
+        except OSError as error:  # no room for one more socket to watch, for example
+            raise self._broken(error) from error
+        finally:
+            self._readers -= 1
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all octets. A checkpoint; cancelled, some of them may have been sent."""
@@ -117,12 +129,6 @@ class TcpStream(trio.abc.HalfCloseableStream):
             yield
         finally:
             self._sending = False
-
-    async def _readable(self) -> None:
-        try:
-            await trio.lowlevel.wait_readable(self.socket)
-        except OSError as error:  # no room for one more socket to watch, for example
-            raise self._broken(error) from error
 
     async def _writable(self) -> None:
         try:

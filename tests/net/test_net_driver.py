@@ -84,13 +84,8 @@ class ScriptedWire:
             raise said
         return said
 
-    async def receive_some(self, max_bytes: int, /) -> bytes:
+    async def wait_readable(self) -> None:
         await trio.sleep_until(self._says[0][0] if self._says else 1e9)
-        _, said = self._says.popleft()
-        if isinstance(said, OSError):
-            raise trio.BrokenResourceError from said
-        assert len(said) <= max_bytes
-        return said
 
     async def wait_send_all_might_not_block(self) -> None:
         self.waiting += 1
@@ -597,10 +592,8 @@ async def test_a_flood_at_the_deadline_ends_at_the_cap(autojump_clock: MockClock
 class StalledStream(TcpStream):
     """A socket whose reader never gets to run, as on a machine that is too busy."""
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        del max_bytes
+    async def wait_readable(self) -> None:
         await trio.sleep_forever()
-        raise AssertionError
 
 
 def leave_text(peer: socket.socket) -> None:

@@ -80,29 +80,30 @@ SAID_ITS_IDENTIFICATION = Scene(Server(0.5, ((1.0, IDENTIFIED),)))
 IN_A_HURRY = Scene(budget=Budget(3, first_octet_s=9, identification_s=9))
 
 INFINITE = {
-    Stage.PROBE: (IN_A_HURRY, "tcp.py in _readable waits until 9.5, and probe is due at 3.0"),
+    Stage.PROBE: (IN_A_HURRY, "tcp.py in wait_readable waits until 9.5, and probe is due at 3.0"),
     Stage.RESOLVE: (NAME, "dial.py in _resolve_name waits until 10.0, and resolve is due at 2.0"),
     Stage.CONNECT: (UNCONNECTED, "dial.py in _connect waits until 10.0, and connect is due at 4.0"),
     Stage.IDENTIFICATION: (
         SAID_AN_OCTET,
-        "tcp.py in _readable waits until 10.0, and identification is due at 5.5",
+        "tcp.py in wait_readable waits until 10.0, and identification is due at 5.5",
     ),
     Stage.FIRST_OCTET: (
         Scene(),
-        "tcp.py in _readable waits until 5.5, and first-octet is due at 4.5",
+        "tcp.py in wait_readable waits until 5.5, and first-octet is due at 4.5",
     ),
     Stage.KEXINIT: (
         SAID_ITS_IDENTIFICATION,
-        "tcp.py in _readable waits until 10.0, and kexinit is due at 6.0",
+        "tcp.py in wait_readable waits until 10.0, and kexinit is due at 6.0",
     ),
 }
 
 
 @pytest.mark.parametrize("stage", Stage)
 def test_a_stage_without_a_deadline(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def enter(ledger: Ledger, entered: Stage, now: float) -> float:
-        deadline = good_enter(ledger, entered, now)
-        return math.inf if entered is stage else deadline
+    def enter(ledger: Ledger, entered: Stage, now: float) -> None:
+        good_enter(ledger, entered, now)
+        if entered is stage:
+            ledger._due_at[-1] = ledger._due_at[-2]  # noqa: SLF001 - its defect
 
     good_enter = Ledger.enter
     scene, expected = INFINITE[stage]
@@ -137,10 +138,10 @@ good_conduct: Callable[..., Awaitable[None]] = prober._conduct  # noqa: SLF001 -
 BROKEN = {
     "a shielded wait": Broken(
         TcpStream,
-        "_readable",
+        "wait_readable",
         wait_shielded,
         Scene(),
-        "tcp.py in receive_some waits until 1000000.0, and first-octet is due at 4.5",
+        "driver.py in _wait waits until 1000000.0, and first-octet is due at 4.5",
     ),
     "a shielded wait in a task": Broken(
         Conversation,
@@ -236,13 +237,13 @@ def test_waits_that_are_not_a_probes(
 
 
 async def probe_badly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TcpStream, "_readable", wait_shielded)
+    monkeypatch.setattr(TcpStream, "wait_readable", wait_shielded)
     async with Kernel(SILENT).installed(monkeypatch):
         await probe.check(HOST, PORT)
 
 
 def assert_found_and_forget() -> None:
-    assert [line for line in waits.FOUND if "receive_some" in line]
+    assert [line for line in waits.FOUND if "in _wait waits" in line]
     waits.FOUND.clear()
 
 
