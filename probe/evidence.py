@@ -177,6 +177,7 @@ class Evidence:
     """
 
     __slots__ = (
+        "_room_octets",
         "address",
         "addresses",
         "attempts",
@@ -228,6 +229,7 @@ class Evidence:
         self.first_octet_s: float | None = None
         self.last_octet_s: float | None = None
         self.transcript: tuple[Passage, ...] = ()
+        self._room_octets = KEPT_TRANSCRIPT_OCTETS
         self.end = End.UNKNOWN
         self.errors: tuple[CallError, ...] = ()
         self.internal_error: str | None = None
@@ -296,7 +298,8 @@ class Evidence:
         return next((line for line in reversed(self.lines_before) if line.strip()), b"")
 
     def _add_passage(self, at_s: float, side: Side, offset: int, octets: bytes) -> None:
-        kept = self.transcript[: KEPT_PASSAGES - 1]
-        room = KEPT_TRANSCRIPT_OCTETS - sum(len(passage.octets) for passage in kept)
-        octets_kept = octets[: max(room, KEPT_PASSAGE_OCTETS)]
-        self.transcript = (*kept, Passage(at_s, side, offset, len(octets), octets_kept))
+        kept = octets[: max(self._room_octets, KEPT_PASSAGE_OCTETS)]
+        passage = Passage(at_s, side, offset, len(octets), kept)
+        self.transcript = (*self.transcript[: KEPT_PASSAGES - 1], passage)
+        if len(self.transcript) < KEPT_PASSAGES:  # else the next one takes its place
+            self._room_octets -= len(kept)

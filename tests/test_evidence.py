@@ -18,17 +18,18 @@ LINES_KEPT = 16
 OCTETS_KEPT = 512
 
 OPENSSH = Identification(b"SSH-2.0-OpenSSH_10.5", b"2.0", b"OpenSSH_10.5", None)
+ATTRIBUTES = tuple(name for name in Evidence.__slots__ if not name.startswith("_"))
 
 
 def attributes(evidence: Evidence) -> dict[str, object]:
-    return {name: getattr(evidence, name) for name in Evidence.__slots__}
+    return {name: getattr(evidence, name) for name in ATTRIBUTES}
 
 
 @pytest.mark.compares_tables
 def test_the_docstring_names_every_attribute() -> None:
     assert Evidence.__doc__ is not None
     table = inspect.cleandoc(Evidence.__doc__).partition("Attributes:\n")[2]
-    assert sorted(re.findall(r"^    (\w+): ", table, re.MULTILINE)) == list(Evidence.__slots__)
+    assert sorted(re.findall(r"^    (\w+): ", table, re.MULTILINE)) == list(ATTRIBUTES)
 
 
 def test_at_first_nothing_was_seen() -> None:
