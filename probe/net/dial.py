@@ -260,17 +260,18 @@ async def _connect(
         failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     else:
         await trio.lowlevel.checkpoint()
-    return failed or _self_connected(sock)
+    return failed or _self_connected(sock, address[1])
 
 
-def _self_connected(sock: socket.socket) -> int:
-    """Return ECONNREFUSED if the socket is connected to itself, else 0.
+def _self_connected(sock: socket.socket, port: int) -> int:
+    """Return ECONNREFUSED if the socket, connected to ``port``, is connected to itself, else 0.
 
     A port of this machine that nobody listens on can be the very one that the kernel chose for
     us; TCP's simultaneous open then connects the socket to itself, and it would probe our echo.
     """
     try:
-        mine, theirs = sock.getsockname(), sock.getpeername()
+        mine = sock.getsockname()
+        alone = mine[1] == port and mine == sock.getpeername()
     except OSError:  # reset meanwhile; the first read will say so
         return 0
-    return errno.ECONNREFUSED if mine == theirs else 0
+    return errno.ECONNREFUSED if alone else 0

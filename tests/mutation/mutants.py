@@ -361,7 +361,7 @@ def of_conduct() -> Iterator[Mutant]:
     late = partial(replace, driver.Conversation, "_arrived_after_all", lambda *_: False)
     yield Mutant("conduct", "octets in the socket at a tie lose", late)
     yield Mutant("conduct", "losing sockets stay open", leave_open)
-    friendly = partial(replace, dial, "_self_connected", lambda _: 0)
+    friendly = partial(replace, dial, "_self_connected", lambda *_: 0)
     yield Mutant("conduct", "a socket connected to itself is fine", friendly)
     slow = partial(replace, dial, "CONNECTION_ATTEMPT_DELAY_S", 60.0)
     yield Mutant("conduct", "the next address waits for a minute", slow)

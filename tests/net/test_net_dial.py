@@ -706,4 +706,4 @@ async def test_a_connection_to_itself_is_refused() -> None:
 
 def test_a_socket_that_was_reset_meanwhile_is_not_connected_to_itself() -> None:
     with socket.socket() as sock:
-        assert dial._self_connected(sock) == 0  # noqa: SLF001 - the kernel cannot be made to reset between two calls
+        assert dial._self_connected(sock, 0) == 0  # noqa: SLF001 - the kernel cannot be made to reset between two calls

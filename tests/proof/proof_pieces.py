@@ -317,10 +317,6 @@ class Socket:
         self._kernel.call("getsockname")
         return "192.0.2.2", 50000
 
-    def getpeername(self) -> tuple[str, int]:
-        self._kernel.call("getpeername")
-        return HOST, PORT
-
     def send(self, octets: bytes) -> int:
         self._kernel.call("send")
         return self._kernel.write(octets)
