@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from functools import partial
 from socket import AF_INET, AF_INET6, AF_UNSPEC
 from typing import Final, Literal
 
@@ -68,7 +67,7 @@ async def check(
     """
     route = Route(host, port, ip_version, source)
     evidence, stages = Evidence(host, port), Stages(budget)
-    await _conduct(partial(route.converse, stages, evidence), stages, evidence)
+    await _conduct(route.converse, stages, evidence)
     return report_of(evidence)
 
 
@@ -93,7 +92,7 @@ async def look_up(route: "Route", stages: Stages, evidence: Evidence) -> list[Ad
     """
     found: list[AddressInfo] = []
 
-    async def converse() -> None:
+    async def converse(stages: Stages, evidence: Evidence) -> None:
         found.extend(await route.resolve(stages, evidence))
 
     await _conduct(converse, stages, evidence)
@@ -109,7 +108,7 @@ async def check_address(
     """Ask at one address, as a part of the probe that looked it up: in the time which that has."""
     stages = Stages(looked_up.budget, looked_up.ledger.began_at)
 
-    async def converse() -> None:
+    async def converse(stages: Stages, evidence: Evidence) -> None:
         stages.share_resolve(looked_up)
         await route.converse(stages, evidence, [address])
 
@@ -129,6 +128,8 @@ class Route:
     Raises:
         ValueError: As for ``check``.
     """
+
+    __slots__ = ("_family", "_source")
 
     def __init__(
         self,
@@ -178,7 +179,7 @@ async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET)
     evidence = Evidence()
     stages = Stages(budget)
 
-    async def converse() -> None:
+    async def converse(stages: Stages, evidence: Evidence) -> None:
         with stages.open(Stage.PROBE):  # bounds the task that sends; no other stage does
             async with open_wire(stream, evidence) as wire:
                 await Conversation(wire, stages, evidence).run()
@@ -211,14 +212,14 @@ def check_blocking(
 
 
 async def _conduct(
-    converse: Callable[[], Awaitable[None]],
+    converse: Callable[[Stages, Evidence], Awaitable[None]],
     stages: Stages,
     evidence: Evidence,
 ) -> None:
     """Run a conversation as the stage ``probe``, and record however it ended."""
     stages.begin(Stage.PROBE)
     try:
-        await converse()
+        await converse(stages, evidence)
     except Ended as ended:
         evidence.end = ended.end
     except Expired:

@@ -30,7 +30,7 @@ machine that has been given ``LARGEST_HANDSHAKE_OCTETS`` has ended, and since
 """
 
 from collections.abc import Callable, Mapping
-from enum import Enum
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -48,7 +48,7 @@ RANDOM_OCTETS: Final = limits.COOKIE_OCTETS + limits.PADDING_LEAST_OCTETS + 7
 """What a handshake needs of randomness: the cookie, and padding up to the next eight octets."""
 
 
-class State(Enum):
+class State(StrEnum):
     """What the machine waits for, or how it ended."""
 
     IDENTIFICATION = "identification"
