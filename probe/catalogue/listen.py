@@ -55,12 +55,13 @@ class Visit(NamedTuple):
 
 
 @asynccontextmanager
-async def serve(
+async def serve(  # noqa: PLR0913 - what a server can be told
     server: str | Server,
     host: str = LOOPBACK,
     port: int = 0,
     *,
     places: trio.Semaphore | None = None,
+    on_arrive: Callable[[str], None] | None = None,
     on_leave: Callable[[Visit], None] | None = None,
 ) -> AsyncIterator[tuple[str, int]]:
     """Serve a row of the catalogue to many clients at once, until the context is left.
@@ -71,6 +72,7 @@ async def serve(
         port: To listen on; 0 for any free one.
         places: Clients served at once, which several servers may share; 256 if ``None``. Further
             ones are not accepted until one has left.
+        on_arrive: Called with the address of a client, as ``host:port``, once it is accepted.
         on_leave: Called with what a client did once it has left.
 
     Yields:
@@ -90,7 +92,7 @@ async def serve(
     bounded = _Listener(listener, places or trio.Semaphore(MAX_CLIENTS))
     async with bounded, trio.open_nursery() as nursery:
         if not isinstance(row.moves[0], NeverAccept):
-            handler = _Server(row, bounded.places, on_leave).serve_client
+            handler = _Server(row, bounded.places, on_arrive, on_leave).serve_client
             await nursery.start(trio.serve_listeners, handler, [bounded])
         yield host, listener.socket.getsockname()[1]
         nursery.cancel_scope.cancel()
@@ -130,15 +132,19 @@ class _Server:
         self,
         row: Server,
         places: trio.Semaphore,
+        on_arrive: Callable[[str], None] | None,
         on_leave: Callable[[Visit], None] | None,
     ) -> None:
         self._name = row.name
         self._turns = itertools.cycle(row.turns)
         self._places = places
+        self._on_arrive = on_arrive
         self._on_leave = on_leave
 
     async def serve_client(self, stream: trio.SocketStream) -> None:
         client, began_at = _peer(stream), trio.current_time()
+        if self._on_arrive is not None:
+            self._on_arrive(client)
         try:
             async with stream:
                 tcp = _Tcp(stream)
