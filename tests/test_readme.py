@@ -42,7 +42,14 @@ def blocks() -> list[Block]:
 def programs() -> list[tuple[str, str]]:
     """Each Python block with the output that the block after it shows."""
     pairs = zip(blocks(), blocks()[1:], strict=False)
-    return [(ours.text, shown.text) for ours, shown in pairs if ours.language == "python"]
+    return [(ours.text, shown.text) for ours, shown in pairs if shown.language == "text"]
+
+
+def files() -> dict[str, str]:
+    """Python blocks that commands find as files, by the name in their first line."""
+    texts = [block.text for block in blocks() if block.language == "python"]
+    named = {re.match(r"# (\w+\.py)\n", text): text for text in texts}
+    return {match[1]: text for match, text in named.items() if match}
 
 
 def sessions() -> list[tuple[str, str]]:
@@ -76,13 +83,15 @@ def servers() -> Iterator[dict[str, str]]:
         thread.join()
 
 
-def run(command: list[str], ports: dict[str, str]) -> str:
+def run(command: list[str], ports: dict[str, str], directory: Path | None = None) -> str:
     """Run a command with the real ports, and give its output with the README's."""
     for shown, real in ports.items():
         command = [word.replace(shown, real) for word in command]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
     output = done.stdout + done.stderr
     for shown, real in ports.items():
         output = output.replace(real, shown)
@@ -135,7 +144,9 @@ def test_every_block_is_run() -> None:
     """The two set-up commands are run by .ci/run; every other block by the tests below."""
     languages = [block.language for block in blocks()]
     assert languages.count("sh") == 2
-    assert languages.count("python") == languages.count("text") == len(programs())
+    assert languages.count("text") == len(programs())
+    assert languages.count("python") == len(programs()) + len(files())
+    assert all(any(name in command for command, _ in sessions()) for name in files())
     assert set(languages) == {"sh", "console", "python", "text", *CHECKS}
 
 
@@ -146,11 +157,13 @@ def test_programs_print_what_is_shown(program: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(("command", "shown"), sessions())
-def test_commands_print_what_is_shown(command: str, shown: str) -> None:
+def test_commands_print_what_is_shown(command: str, shown: str, tmp_path: Path) -> None:
+    for name, text in files().items():
+        (tmp_path / name).write_text(text)
     if "exit status" in shown:
         command += "; echo exit status $?"
     with servers() as ports:
-        output = run(["sh", "-c", command], ports)
+        output = run(["sh", "-c", command], ports, tmp_path)
     assert without_durations(output) == without_durations(shown)
 
 
