@@ -54,6 +54,10 @@ class Visit(NamedTuple):
     spent_s: float
 
 
+Tap = Callable[[trio.SocketStream], trio.abc.HalfCloseableStream]
+"""Takes the stream to a client that has come, and returns the one that is played over."""
+
+
 @asynccontextmanager
 async def serve(  # noqa: PLR0913 - what a server can be told
     server: str | Server,
@@ -61,7 +65,7 @@ async def serve(  # noqa: PLR0913 - what a server can be told
     port: int = 0,
     *,
     places: trio.Semaphore | None = None,
-    on_arrive: Callable[[str], None] | None = None,
+    tap: Tap = lambda stream: stream,
     on_leave: Callable[[Visit], None] | None = None,
 ) -> AsyncIterator[tuple[str, int]]:
     """Serve a row of the catalogue to many clients at once, until the context is left.
@@ -72,7 +76,8 @@ async def serve(  # noqa: PLR0913 - what a server can be told
         port: To listen on; 0 for any free one.
         places: Clients served at once, which several servers may share; 256 if ``None``. Further
             ones are not accepted until one has left.
-        on_arrive: Called with the address of a client, as ``host:port``, once it is accepted.
+        tap: Called with the stream to each client that comes, for the one that is played over, so
+            that somebody can listen in.
         on_leave: Called with what a client did once it has left.
 
     Yields:
@@ -92,7 +97,7 @@ async def serve(  # noqa: PLR0913 - what a server can be told
     bounded = _Listener(listener, places or trio.Semaphore(MAX_CLIENTS))
     async with bounded, trio.open_nursery() as nursery:
         if not isinstance(row.moves[0], NeverAccept):
-            handler = _Server(row, bounded.places, on_arrive, on_leave).serve_client
+            handler = _Server(row, bounded.places, tap, on_leave).serve_client
             await nursery.start(trio.serve_listeners, handler, [bounded])
         yield host, listener.socket.getsockname()[1]
         nursery.cancel_scope.cancel()
@@ -132,23 +137,23 @@ class _Server:
         self,
         row: Server,
         places: trio.Semaphore,
-        on_arrive: Callable[[str], None] | None,
+        tap: Tap,
         on_leave: Callable[[Visit], None] | None,
     ) -> None:
         self._name = row.name
         self._turns = itertools.cycle(row.turns)
         self._places = places
-        self._on_arrive = on_arrive
+        self._tap = tap
         self._on_leave = on_leave
 
     async def serve_client(self, stream: trio.SocketStream) -> None:
         client, began_at = _peer(stream), trio.current_time()
-        if self._on_arrive is not None:
-            self._on_arrive(client)
         try:
             async with stream:
                 tcp = _Tcp(stream)
-                octets = await play(next(self._turns), stream, tcp.abort, tcp.stall, tcp.vanish)
+                octets = await play(
+                    next(self._turns), self._tap(stream), tcp.abort, tcp.stall, tcp.vanish
+                )
         finally:
             self._places.release()
         if self._on_leave is not None:

@@ -53,8 +53,9 @@ class _Clients:
         self.arrived = 0
         self.visits: list[Visit] = []
 
-    def arrive(self, _client: str) -> None:
+    def arrive(self, stream: trio.SocketStream) -> trio.SocketStream:
         self.arrived += 1
+        return stream
 
 
 class _Address(NamedTuple):
@@ -125,7 +126,7 @@ class _Serving:
     ) -> None:
         arrive, leave = self.clients.arrive, self.clients.visits.append
         try:
-            async with serve(self.row, on_arrive=arrive, on_leave=leave) as address:
+            async with serve(self.row, tap=arrive, on_leave=leave) as address:
                 task_status.started(address)
                 await self._stopping.wait()
         except ExceptionGroup as error:  # a row of the caller's broke

@@ -260,14 +260,19 @@ async def test_every_client_is_reported(autojump_clock: MockClock) -> None:
     assert len(visits) == 20
 
 
-async def test_every_client_is_reported_when_it_is_accepted(autojump_clock: MockClock) -> None:
-    arrived: list[str] = []
-    async with serve(SILENT, on_arrive=arrived.append) as address:
+async def test_who_listens_in_gets_the_stream_to_every_client(autojump_clock: MockClock) -> None:
+    streams: list[trio.SocketStream] = []
+
+    def listen_in(stream: trio.SocketStream) -> trio.SocketStream:
+        streams.append(stream)
+        return stream
+
+    async with serve(SILENT, tap=listen_in) as address:
         for number in range(1, 4):
             async with await trio.open_tcp_stream(*address) as client:
                 await trio.sleep(1)
-                assert len(arrived) == number
-                assert arrived[-1] == f"127.0.0.1:{client.socket.getsockname()[1]}"
+                assert len(streams) == number
+                assert streams[-1].socket.getpeername() == client.socket.getsockname()
 
 
 # Nothing is left. --------------------------------------------------------------------------------
