@@ -12,7 +12,9 @@ Takes three minutes, since a thousand targets a second is what a sweep starts un
 otherwise. Counts on the command line replace those of the good servers, leave out the silent ones,
 and are swept as fast as it goes: ``1 1000 10000 1000000`` takes a quarter of an hour.
 
-WHAT WAS FOUND
+What was found, on two cores of which others used more than one: 620 to 770 µs a target at any count
+from 1000 to 100 000. The peak is 29 MiB with 10 000 targets, and stood at 32 MiB from about 370 000
+to 900 000, at which the longest run was left: less than a tenth more.
 """
 
 import os
