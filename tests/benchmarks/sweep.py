@@ -13,8 +13,8 @@ otherwise. Counts on the command line replace those of the good servers, leave o
 and are swept as fast as it goes: ``1 1000 10000 1000000`` takes a quarter of an hour.
 
 What was found, on two cores of which others used more than one: 620 to 770 µs a target at any count
-from 1000 to 100 000. The peak is 29 MiB with 10 000 targets, and stood at 32 MiB from about 370 000
-to 900 000, at which the longest run was left: less than a tenth more.
+from 1000 to 100 000. The peak is 29 MiB with 10 000 targets. Of a million it stood at 32 MiB, less
+than a tenth more, when that run was stopped: after some 900 000, to judge by its CPU time.
 """
 
 import os
