@@ -23,6 +23,9 @@ FAILED: Final = STATUSES[State.UNKNOWN]
 INCOMPLETE: Final = 1
 """A sweep came to its end, and not every line of its input to a report on a server."""
 
+NOT_CONFORMING: Final = 1
+"""A client failed where it MUST not."""
+
 BINARY: Final = "--exit-binary"
 """The option that makes 0 or 1 of every status, that of a mistake on the command line, too."""
 

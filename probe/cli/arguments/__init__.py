@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "nagios": "probe a server as a monitoring plugin",
     "explain": "say what a verdict or a finding means, and what to look at next",
     "demo": "probe the catalogue of misbehaving servers on this machine",
+    "conform": "run an SSH client against the misbehaving servers, and judge it",
     "servers": "list, show and serve the misbehaving servers",
     "schema": "print the JSON Schema of reports",
     "completion": "print a script that completes commands in bash, zsh or fish",
