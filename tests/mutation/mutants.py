@@ -28,6 +28,7 @@ from probe import (
     verdict,
     waiting,
 )
+from probe.conform import case, judge, talk, tap
 from probe.net import dial, driver, machine, pace, stages, tcp, turns
 from probe.report import words
 from probe.ssh import handshake, kexinit, limits, rules
@@ -78,6 +79,12 @@ TESTS = {
         "tests/fleet/test_fleet_pace.py",
         "tests/fleet/test_fleet.py",
     ),
+    "conform": (
+        "tests/conform/test_conform_judge.py",
+        "tests/conform/test_conform_case.py",
+        "tests/conform/test_conform_talk.py",
+        "tests/conform/test_conform_tap.py",
+    ),
     "conduct": (
         "tests/net",
         "tests/test_prober.py",
@@ -109,6 +116,7 @@ def mutants() -> Iterator[Mutant]:
     yield from of_liveness()
     yield from of_evidence()
     yield from of_wishes()
+    yield from of_conform()
 
 
 # Ways to change the program. --------------------------------------------------------------------
@@ -346,6 +354,42 @@ def of_fleet() -> Iterator[Mutant]:
     yield Mutant("fleet", "CATCH_UP_S = 60", partial(replace, turns, "CATCH_UP_S", 60.0))
     for name in ("DESCRIPTORS_EACH", "SPARE_DESCRIPTORS"):
         yield Mutant("fleet", f"{name} = 0", partial(replace, machine, name, 0))
+
+
+def of_conform() -> Iterator[Mutant]:
+    """What is wrong with a client is not seen; what is right against a server is another."""
+    for result in judge.RULES:
+        change = partial(take_away, judge, "RULES", result)
+        yield Mutant("conform", f"nothing is {result}", change)
+    for right in case.Right:
+        wrongs = judge._WRONGS | {right: judge._WRONGS[case.Right.EITHER]}  # noqa: SLF001 - as above
+        if right is not case.Right.EITHER:
+            change = partial(replace, judge, "_WRONGS", wrongs)
+            yield Mutant("conform", f"whatever it says where it {right} is right", change)
+    for heard in judge._WAITS:  # noqa: SLF001 - as above
+        waits = judge._WAITS | {heard: "It waits."}  # noqa: SLF001 - as above
+        change = partial(replace, judge, "_WAITS", waits)
+        yield Mutant("conform", f"nothing is said of {heard.name}", change)
+    for name in case._MAY_BE_REFUSED:  # noqa: SLF001 - as above
+        rest = case._MAY_BE_REFUSED - {name}  # noqa: SLF001 - as above
+        change = partial(replace, case, "_MAY_BE_REFUSED", rest)
+        yield Mutant("conform", f"{name} must be borne", change)
+    for owner, name, value in (
+        (case, "_BEYOND_KEXINIT", frozenset()),
+        (case, "_CATALOGUE_LIMIT_S", 0.0),
+        (judge, "_LAST_THIRD", 1.0),
+        (judge, "_GREETING_S", 0.0),
+        (judge, "_SPINNING", math.inf),
+        (talk, "KEY_EXCHANGE", range(256)),
+        (talk, "_MOST_MESSAGES", 1),
+    ):
+        yield Mutant("conform", f"{name} = {value}", partial(replace, owner, name, value))
+    quiet = partial(replace, case, "is_loud", lambda _: False)
+    yield Mutant("conform", "no server is loud", quiet)
+    silent = partial(replace, tap.Tap, "_client_went_on", lambda _: False)
+    yield Mutant("conform", "a lawful server says no farewell", silent)
+    hasty = partial(replace, tap, "read_server", lambda _: talk.Heard.KEXINIT)
+    yield Mutant("conform", "a lawful server says farewell first", hasty)
 
 
 def of_conduct() -> Iterator[Mutant]:
