@@ -31,6 +31,9 @@ _WITHOUT_CHECKPOINT: Final = 256
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
+_KEPT_OCTETS: Final = LONGEST_LINE_OCTETS + 1 + len(_BYTE_ORDER_MARK)
+"""Of a line whose end has not come: enough to be too long, even without the mark."""
+
 _BLOCK: Final = re.compile(r"\[?([0-9A-Fa-f:.]+)\]?/(\d{1,3})(?::(.*))?")
 
 
@@ -117,7 +120,7 @@ class Lines:
         octets = await _read(self._descriptor)
         self._is_over = not octets
         *lines, rest = (self._rest + octets).split(b"\n")
-        self._rest = rest[: LONGEST_LINE_OCTETS + 1]  # enough to be too long
+        self._rest = rest[:_KEPT_OCTETS]
         if self._is_over and rest:
             lines.append(rest)
         if self._number == 0 and lines:

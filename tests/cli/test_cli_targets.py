@@ -3,6 +3,7 @@
 import os
 import tracemalloc
 from collections.abc import Iterable
+from contextlib import closing
 from ipaddress import ip_network
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.cli.targets import LONGEST_LINE_OCTETS, BadLine, Input, count_targets, read_line
+from probe.cli.targets import LONGEST_LINE_OCTETS, BadLine, Input, Lines, count_targets, read_line
 from probe.target import Target
 
 LINES = {
@@ -117,6 +118,21 @@ def test_a_block_is_each_of_its_addresses(
 def test_the_largest_blocks_cost_nothing_until_they_are_read() -> None:
     assert list(islice(read_line(b"10.0.0.0/8", 22), 2)) == [("10.0.0.0", 22), ("10.0.0.1", 22)]
     assert list(islice(read_line(b"::/0", 22), 2)) == [("::", 22), ("::1", 22)]
+
+
+# A byte order mark in front of it makes it no shorter, however a pipe cuts it.
+def test_a_long_first_line_is_long_however_it_comes() -> None:
+    async def read() -> list[tuple[int, bytes]]:
+        reader, writer = os.pipe()
+        with closing(Lines(reader)) as lines:
+            os.write(writer, b"\xef\xbb\xbf" + b"h" * (LONGEST_LINE_OCTETS + 1))
+            assert await lines.read() == []
+            os.write(writer, b"\n")
+            os.close(writer)
+            return await lines.read() or []
+
+    [(number, line)] = trio.run(read)
+    assert (number, len(line)) == (1, LONGEST_LINE_OCTETS + 1)
 
 
 # Files. ------------------------------------------------------------------------------------------
