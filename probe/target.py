@@ -112,7 +112,7 @@ def _split_bracketed(authority: str, default_port: int) -> tuple[str, int]:
 
 def _require_ipv6(host: str) -> str:
     try:
-        IPv6Address(host)
+        IPv6Address(host.replace("]", "%%"))  # it takes any scope, and no interface has brackets
     except ValueError:
         message = f"not an IPv6 address: {host!r}; with a port, write [::1]:22"
         raise ValueError(message) from None

@@ -51,6 +51,7 @@ REFUSALS = {
     "host\n": r"not a host: 'host\n'",
     "host\0": r"not a host: 'host\x00'",
     "fe80::1%eth 0": "not a host: 'fe80::1%eth 0'",
+    "fe80::1%eth0]:22": BRACKETS,
     ":22": "not a host: ''",
     "ssh://": "not a host: ''",
     "ssh:///": "not a host: ''",
