@@ -110,6 +110,12 @@ def test_mistakes_are_a_line_on_standard_output(line: str) -> None:
     assert MISTAKES[line] in done.stdout.splitlines()[0]
 
 
+def test_a_mistake_that_is_not_utf_8_is_a_line_that_can_be_printed() -> None:
+    done = sshprobe("nagios", "-H", "host", "\udcff|\n")
+    assert done.returncode == 3
+    assert done.stdout.startswith("SSH UNKNOWN - unrecognized arguments: \\xff¦\\x0a\nusage: ")
+
+
 def test_a_bug_of_ours_is_unknown_and_its_traceback_is_not_on_standard_output() -> None:
     command = [sys.executable, "-c", FAILS]
     done = subprocess.run(

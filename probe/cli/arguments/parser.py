@@ -24,7 +24,7 @@ class Parser(ArgumentParser):
         """Say what is wrong, and exit. A monitor reads the first line of standard output."""
         said = _with_hint(message)
         if self.speaks_on_stdout:
-            self._print_message(f"SSH UNKNOWN - {said}\n", sys.stdout)
+            self._print_message(f"{_say_unknown(said)}\n", sys.stdout)
             self.print_usage(sys.stdout)
             self.exit()
         self.print_usage(sys.stderr)
@@ -55,6 +55,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     close = get_close_matches(word, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def _say_unknown(why: str) -> str:
+    from probe.nagios import say_unknown  # noqa: PLC0415 - only after a mistake
+
+    return say_unknown(why)
 
 
 def _with_hint(message: str) -> str:
