@@ -22,8 +22,9 @@ from probe.report import SCHEMA
 from probe.target import Target
 from probe.text import escape, quote
 
-LONGEST_LINE_OCTETS: Final = 1 << 20
-"""Of a report: what it quotes has a cap, and all of it is a few thousand octets."""
+LONGEST_LINE_OCTETS: Final = 1 << 21
+"""Of a report, commonly of a few thousand octets. The longest holds a hostile server's KEXINIT of
+names of an octet each: escaped, they are nine for every two of its 256 KiB."""
 
 _HASH_OCTETS: Final = 8
 

@@ -15,9 +15,11 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.cli.results import Done, Results, open_again, open_new
+from probe.cli.results import LONGEST_LINE_OCTETS, Done, Results, open_again, open_new
 from probe.evidence import End, Evidence
 from probe.report import Report
+from probe.ssh.kexinit import Algorithms, KexInit
+from probe.ssh.limits import PACKET_LENGTH_CAP_OCTETS
 from probe.target import Target
 
 hosts = st.sampled_from(["a", "b.example", "::1", "\\x", 'quote"', "é", "h" * 300]) | st.text(
@@ -103,6 +105,19 @@ def test_a_torn_line_is_cut_off_and_done_again(cut: int, tmp_path: Path) -> None
     assert [done.take(Target("a", 1)), done.take(Target("b", 2))] == [True, False]
     write([line("b", 2)], path, new=False)
     assert path.read_bytes() == whole
+
+
+# A hostile server must not make a file that no sweep can go on with.
+def test_the_longest_report_can_be_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "results"
+    names = (b"\1",) * (PACKET_LENGTH_CAP_OCTETS // 2)
+    seen = Evidence("host.example", 22)
+    seen.end = End.COMPLETE
+    seen.kexinit = KexInit(bytes(16), Algorithms(*[names], *[()] * 9), False, 0)  # noqa: FBT003
+    longest = Report(seen).to_json(transcript=True) + "\n"
+    assert 2**20 < len(longest) < LONGEST_LINE_OCTETS * 3 / 4
+    path.write_text(longest)
+    assert resume(path).take(Target("host.example", 22))
 
 
 def test_a_file_that_is_not_there_is_begun(tmp_path: Path) -> None:
