@@ -111,7 +111,7 @@ class Report:
                 message = f"not of the schema {SCHEMA}: {members['schema']!r}"
                 raise ValueError(message)
             return cls(from_members(members), Verdict(members["verdict"]))
-        except (LookupError, TypeError, AttributeError) as error:
+        except (LookupError, TypeError, AttributeError, OverflowError) as error:
             message = f"not a report: {error!r}"
             raise ValueError(message) from error
 

@@ -129,7 +129,7 @@ def _stages(seen: Evidence) -> Iterator[str]:
     for time in seen.stages:
         spent_s = seconds(time.spent_s)
         ended = "done" if time.completed else "ran out" if time.stage is seen.whose else "cut short"
-        bar = "#" * min(round(_BAR_COLUMNS * spent_s / time.limit_s), _BAR_COLUMNS)
+        bar = "#" * round(_BAR_COLUMNS * min(spent_s / time.limit_s, 1))
         yield f" {time.stage:15} {spent_s:7.3f} s of {time.limit_s:4g} s  {ended:9}  {bar}".rstrip()
 
 

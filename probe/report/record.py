@@ -1,6 +1,7 @@
 """Evidence as the members of a JSON object, and back."""
 
 import errno
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -30,6 +31,19 @@ RULES: Final = {
     rule.code: rule for rule in (*rules.FINDINGS, *rules.VIOLATIONS, *liveness.FINDINGS)
 }
 """Every rule that a finding or a violation can be about."""
+
+_NOT_ALWAYS_KNOWN: Final = (
+    "acked_octets",
+    "unsent_octets",
+    "out_of_order_segments",
+    "peer_window_octets",
+)
+"""Fields of ``TcpInfo`` that older kernels do not have."""
+
+_ALWAYS_KNOWN: Final = [field for field in TcpInfo._fields if field not in _NOT_ALWAYS_KNOWN]
+
+_LARGEST_COUNT: Final = 2**64 - 1
+"""No counter of ours, or of a kernel's, has more than 64 bits."""
 
 
 def to_members(seen: Evidence, *, transcript: bool) -> dict[str, object]:
@@ -152,22 +166,23 @@ def from_members(members: Mapping[str, Any]) -> Evidence:
     Text that was cut stays cut.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: They are not those of a report.
+        KeyError, TypeError, ValueError, AttributeError, OverflowError: They are not those of a
+            report.
     """
-    seen = Evidence(unescape(members["host"]), int(members["port"]))
+    seen = Evidence(unescape(members["host"]), _to_count(members["port"]))
     seen.end = End(members["end"])
     seen.where = _unless_null(Stage, members["where"])
     seen.whose = _unless_null(Stage, members["whose"])
-    seen.spent_s = float(members["spent_s"])
+    seen.spent_s = _to_seconds(members["spent_s"])
     seen.stages = tuple(map(_to_stage, members["stages"]))
     seen.address = _unless_null(_to_text, members["address"])
     seen.addresses = tuple(map(_to_text, members["addresses"]))
     seen.attempts = tuple(map(_to_attempt, members["attempts"]))
     seen.lines_before = _to_names(members["lines_before"])
-    seen.lines_before_count = int(members["lines_before_count"])
+    seen.lines_before_count = _to_count(members["lines_before_count"])
     seen.identification = _unless_null(_to_identification, members["identification"])
     seen.kexinit = _unless_null(_to_kexinit, members["kexinit"])
-    seen.messages_before = int(members["messages_before"])
+    seen.messages_before = _to_count(members["messages_before"])
     seen.disconnect = _unless_null(_to_disconnect, members["disconnect"])
     seen.violation = _unless_null(_to_finding, members["violation"])
     seen.findings = tuple(map(_to_finding, members["findings"]))
@@ -177,9 +192,12 @@ def from_members(members: Mapping[str, Any]) -> Evidence:
     seen.unread_octets = bytes.fromhex(members["unread_hex"])
     seen.tcp = _unless_null(_to_tcp, members["tcp"])
     octets = members["octets"]
-    seen.octets_sent, seen.octets_received = int(octets["sent"]), int(octets["received"])
-    seen.first_octet_s = _unless_null(float, octets["first_s"])
-    seen.last_octet_s = _unless_null(float, octets["last_s"])
+    seen.octets_sent, seen.octets_received = (
+        _to_count(octets["sent"]),
+        _to_count(octets["received"]),
+    )
+    seen.first_octet_s = _unless_null(_to_seconds, octets["first_s"])
+    seen.last_octet_s = _unless_null(_to_seconds, octets["last_s"])
     seen.transcript = tuple(map(_to_passage, members["transcript"] or ()))
     return seen
 
@@ -187,9 +205,9 @@ def from_members(members: Mapping[str, Any]) -> Evidence:
 def _to_stage(row: Mapping[str, Any]) -> StageTime:
     return StageTime(
         Stage(row["stage"]),
-        float(row["began_s"]),
-        float(row["spent_s"]),
-        float(row["limit_s"]),
+        _to_seconds(row["began_s"]),
+        _to_seconds(row["spent_s"]),
+        _to_limit(row["limit_s"]),
         bool(row["completed"]),
     )
 
@@ -197,8 +215,8 @@ def _to_stage(row: Mapping[str, Any]) -> StageTime:
 def _to_attempt(row: Mapping[str, Any]) -> Attempt:
     return Attempt(
         _to_text(row["address"]),
-        float(row["began_s"]),
-        float(row["spent_s"]),
+        _to_seconds(row["began_s"]),
+        _to_seconds(row["spent_s"]),
         _to_text(row["outcome"]),
         _unless_null(_to_errno, row["errno"]),
     )
@@ -229,12 +247,12 @@ def _to_kexinit(row: Mapping[str, Any]) -> KexInit:
         bytes.fromhex(row["cookie"]),
         Algorithms._make(_to_names(row[field]) for field in Algorithms._fields),
         bool(row["first_kex_packet_follows"]),
-        int(row["reserved"]),
+        _to_count(row["reserved"]),
     )
 
 
 def _to_disconnect(row: Mapping[str, Any]) -> Disconnect:
-    return Disconnect(_unless_null(int, row["reason_code"]), _to_octets(row["description"]))
+    return Disconnect(_unless_null(_to_count, row["reason_code"]), _to_octets(row["description"]))
 
 
 def _to_finding(row: Mapping[str, Any]) -> Finding:
@@ -245,16 +263,19 @@ def _to_finding(row: Mapping[str, Any]) -> Finding:
 
 
 def _to_tcp(row: Mapping[str, Any]) -> TcpInfo:
-    numbers: list[Any] = [_unless_null(int, row[field]) for field in TcpInfo._fields]
-    return TcpInfo(*numbers)
+    numbers: dict[str, Any] = {field: _to_count(row[field]) for field in _ALWAYS_KNOWN}
+    newer: dict[str, Any] = {
+        field: _unless_null(_to_count, row[field]) for field in _NOT_ALWAYS_KNOWN
+    }
+    return TcpInfo(**numbers, **newer)
 
 
 def _to_passage(row: Mapping[str, Any]) -> Passage:
     return Passage(
-        float(row["at_s"]),
+        _to_seconds(row["at_s"]),
         Side(row["side"]),
-        int(row["offset"]),
-        int(row["length"]),
+        _to_count(row["offset"]),
+        _to_count(row["length"]),
         bytes.fromhex(row["hex"]),
     )
 
@@ -265,7 +286,32 @@ def _unless_null(read: Callable[[Any], _Read], value: object) -> _Read | None:
 
 def _to_text(value: object) -> str:
     """Take what we wrote ourselves, or who knows who: it may be shown as it is."""
-    return escape(str(value))
+    return escape(unescape(str(value)))
+
+
+def _to_count(value: Any) -> int:  # noqa: ANN401 - whatever JSON holds
+    count = int(value)
+    if not 0 <= count <= _LARGEST_COUNT:
+        message = f"not a count: {count}"
+        raise ValueError(message)
+    return count
+
+
+def _to_seconds(value: Any) -> float:  # noqa: ANN401 - whatever JSON holds
+    """Python's JSON has ``NaN`` and ``Infinity``, too, which no clock has."""
+    seconds_ = float(value)
+    if not 0 <= seconds_ < math.inf:
+        message = f"not a number of seconds: {seconds_}"
+        raise ValueError(message)
+    return seconds_
+
+
+def _to_limit(value: object) -> float:
+    limit_s = _to_seconds(value)
+    if not limit_s:
+        message = "a limit of no time at all"
+        raise ValueError(message)
+    return limit_s
 
 
 def _to_octets(text: str) -> bytes:

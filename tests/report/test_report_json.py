@@ -1,12 +1,13 @@
 """JSON for programs: what was written can be read again, and the schema says what is in it."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import trio
-from evidence_pieces import arbitrary, consistent, evidence
+from evidence_pieces import arbitrary, consistent, evidence, ran, tcp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -147,6 +148,38 @@ def test_what_is_no_report_is_refused(text: str | bytes) -> None:
         Report.from_json(text)
 
 
+NO_NUMBERS = {
+    "an endless time": ("spent_s", math.inf),
+    "no time": ("spent_s", math.nan),
+    "a time before the beginning": ("spent_s", -1.0),
+    "an endless port": ("port", math.inf),
+    "more than a counter holds": ("messages_before", 1 << 64),
+    "less than nothing": ("messages_before", -1),
+    "a limit of no time": ("stages", [ran(Stage.PROBE, 0.0, 1.0)._asdict() | {"limit_s": 0}]),
+}
+
+
+# Python's JSON knows numbers that JSON does not, and no face could show.
+@pytest.mark.parametrize(("name", "value"), NO_NUMBERS.values(), ids=NO_NUMBERS)
+def test_numbers_that_no_probe_has_are_refused(name: str, value: object) -> None:
+    members = Report(evidence()).to_dict() | {name: value}
+    with pytest.raises(ValueError, match=r"not a|no time at all"):
+        Report.from_json(json.dumps(members))
+
+
+def test_what_every_kernel_knows_must_be_there() -> None:
+    members = json.loads(Report(evidence(tcp=tcp())).to_json())
+    members["tcp"] |= {"rtt_us": None}
+    with pytest.raises(ValueError, match="not a report"):
+        Report.from_dict(members)
+
+
+def test_a_time_beyond_all_limits_is_a_whole_bar() -> None:
+    spent_s = 1e308
+    stage = ran(Stage.PROBE, 0.0, spent_s)._replace(limit_s=1e-6)
+    assert "#" * 20 in Report(evidence(stages=(stage,), spent_s=spent_s)).explain()
+
+
 _values = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
 
 
@@ -183,6 +216,7 @@ def test_what_a_stranger_wrote_cannot_harm_a_terminal() -> None:
     read = Report.from_json(written)
     for text in (read.line(), read.explain(), *strings(read.to_dict())):
         assert text.replace("\n", "").isprintable()
+    assert Report.from_json(read.to_json()).to_json() == read.to_json()
 
 
 async def test_a_report_can_be_read_in_a_thread_without_trio(autojump_clock: MockClock) -> None:
