@@ -37,15 +37,17 @@ class Server(NamedTuple):
 
     Attributes:
         connected_s: When its answer to the SYN is here; at 0 connect() returns with it.
-        arrivals: When octets are here, and how many of ``GOOD`` that makes.
+        arrivals: When octets are here, and how many of what it says that makes.
         ends: What comes with the last of them: ``"FIN"``, ``"RST"``, or nothing.
         vanishes: Whether even its kernel acknowledges nothing from then on.
+        says: What it says.
     """
 
     connected_s: float
     arrivals: tuple[tuple[float, int], ...]
     ends: str | None = None
     vanishes: bool = False
+    says: bytes = GOOD
 
     def octets_at(self, second: float) -> int:
         return max((octets for at, octets in self.arrivals if at <= second), default=0)
@@ -184,7 +186,7 @@ class Kernel:
         self._waiting.unpark_all()
 
     def read(self, most: int) -> bytes:
-        octets = GOOD[self.octets : self._arrived()][:most]
+        octets = self._server.says[self.octets : self._arrived()][:most]
         if not octets and not self._has_ended():
             raise failure(errno.EAGAIN)
         if not octets and (error := self.take_error()):

@@ -27,6 +27,7 @@ class Reading:
     Attributes:
         events: What happened, in order. The last one is the end.
         findings: The codes of what was odd.
+        consumed: How many octets belong to the lines and packets that were read.
     """
 
     def __init__(self, server: bytes, offer: tuple[Names, ...]) -> None:
@@ -34,7 +35,7 @@ class Reading:
         self.findings: set[str] = set()
         self._server = server
         self._offer = offer
-        self._at = 0
+        self.consumed = 0
         try:
             ended = self._read_lines() and self._read_packets()
         except BrokenRuleError as broken:
@@ -70,16 +71,16 @@ class Reading:
 
     def _next_line(self) -> bytes | None:
         """Everything up to LF or NUL."""
-        window = self._server[self._at : self._at + LONGEST_LINE]
+        window = self._server[self.consumed : self.consumed + LONGEST_LINE]
         for last, value in enumerate(window):
             if value in (0, 10):
-                self._at += last + 1
+                self.consumed += last + 1
                 return window[: last + 1]
         refuse("line-too-long", when=len(window) == LONGEST_LINE)
         return None
 
     def _charge(self) -> None:
-        refuse("too-many-octets", when=self._at > MOST_OCTETS)
+        refuse("too-many-octets", when=self.consumed > MOST_OCTETS)
 
     def _judge_line_before(self, line: bytes, text: bytes) -> None:
         refuse("nul-before-identification", when=line[-1] == 0)
@@ -148,19 +149,19 @@ class Reading:
 
     def _next_payload(self) -> bytes | None:
         """The next packet's payload; None if its octets end before."""
-        packet = self._server[self._at : self._at + 4 + LONGEST_PACKET_LENGTH]
+        packet = self._server[self.consumed : self.consumed + 4 + LONGEST_PACKET_LENGTH]
         if len(packet) < 4:
             return None
         length = judged_length(packet[:4])
         if len(packet) < 5:
             return None
         payload_length = judged_payload_length(length, packet[4])
-        refuse("too-many-octets", when=self._at + 4 + length > MOST_OCTETS)
+        refuse("too-many-octets", when=self.consumed + 4 + length > MOST_OCTETS)
         if len(packet) < 4 + length:
             return None
         if 4 + length > 35000:
             self.findings.add("packet-over-35000")
-        self._at += 4 + length
+        self.consumed += 4 + length
         return packet[5 : 5 + payload_length]
 
     # RFC 4253 §11, RFC 8308 ----------------------------------------------------------------------
