@@ -1,0 +1,19 @@
+"""Cuts an input as TCP may: differently for each input, and for one input always alike."""
+
+from collections.abc import Iterator
+from random import Random
+from zlib import crc32
+
+_LARGEST = 40
+
+
+def cut(octets: bytes) -> Iterator[bytes]:
+    """Give ``octets`` in pieces of 1 to 40 octets, of more if they are many."""
+    dice = Random(crc32(octets))  # noqa: S311 - reproducible, not secret
+    scale = 1 + len(octets) // 1000
+    largest = dice.choice((1, 2, 9, _LARGEST)) * scale
+    at = 0
+    while at < len(octets):
+        end = at + dice.randint(1, largest)
+        yield octets[at:end]
+        at = end

@@ -1,0 +1,170 @@
+"""Mutates inputs of a corpus, with nothing but the standard library."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from traceback import extract_tb
+from typing import Final, NamedTuple
+
+from fuzz.work import keep_failure
+
+TOKENS: Final = (
+    *(b"SSH-", b"SSH-2.0-", b"SSH-1.99-", b"SSH-1.5-", b"ssh-", b"2.0", b"-", b" ", b"\n", b"\r\n"),
+    *(
+        b"\r\r\n",
+        b"\r",
+        b"\0",
+        b",",
+        b"@",
+        b"\x1b[2J",
+        b"\xc2\x9b",
+        b"\xe2\x80\xae",
+        b"\xff",
+        b"\\",
+    ),
+    *(
+        b'"',
+        b"'",
+        b"<",
+        b"&",
+        b"|",
+        b"{}",
+        b"\xef\xbb\xbf",
+        b"\xed\xa0\x80",
+        b"\t",
+        b"OpenSSH_9.2p1",
+    ),
+    *(
+        b"\x14",
+        b"\0\0\0\x0c\x06\x02\0\0\0\0\0\0\0\0\0\0",
+        b"\0\0\0\x0c\x06\x03",
+        b"\0\0\0\x0c\x04\x07",
+    ),
+    *(
+        b"kex-strict-s-v00@openssh.com",
+        b"curve25519-sha256",
+        b"ssh-ed25519",
+        b"aes128-ctr",
+        b"none",
+    ),
+    *(b"aes256-gcm@openssh.com", b"hmac-sha2-256", b"Not allowed at this time", b"HTTP/1.1 400"),
+)
+"""What inputs are made of that no flip of bits finds."""
+
+LENGTHS: Final = (0, 1, 3, 4, 5, 11, 12, 16, 19, 20, 28, 64, 65, 127, 128, 255, 256, 8191, 8192)
+LENGTHS_OF_PACKETS: Final = (
+    34996,
+    35000,
+    35004,
+    262140,
+    262144,
+    262148,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+)
+
+SECONDS_A_ROUND: Final = 0.5
+
+
+class Tally(NamedTuple):
+    """What came of a run.
+
+    Attributes:
+        executions: Inputs that were run.
+        failures: Files that hold an input each which broke the invariant.
+        spent_s: How long it took.
+    """
+
+    executions: int
+    failures: tuple[Path, ...]
+    spent_s: float
+
+
+class Mutator:
+    """Makes inputs of others, the same ones for the same seed.
+
+    Args:
+        inputs: At least one.
+        seed: Any number.
+        most_octets: Longer ones are cut.
+    """
+
+    def __init__(self, inputs: Sequence[bytes], seed: int, most_octets: int) -> None:
+        self._inputs = inputs
+        self._dice = Random(seed)  # noqa: S311 - reproducible, not secret
+        self._most_octets = most_octets
+
+    def next_input(self) -> bytes:
+        """Take an input, and change it a few times."""
+        octets = bytearray(self._dice.choice(self._inputs))
+        for _ in range(self._dice.choice((1, 1, 1, 2, 2, 4, 8))):
+            begin = self._dice.randint(0, len(octets))
+            end = min(len(octets), begin + self._dice.choice((0, 0, 1, 1, 2, 4, 8, 64)))
+            octets[begin:end] = self._dice.choice(_CHANGES)(
+                self._dice, bytes(octets[begin:end]), self._inputs
+            )
+        return bytes(octets[: self._most_octets])
+
+
+def _flip(dice: Random, octets: bytes, _: Sequence[bytes]) -> bytes:
+    return bytes(octet ^ 1 << dice.randrange(8) for octet in octets)
+
+
+def _randomise(dice: Random, octets: bytes, _: Sequence[bytes]) -> bytes:
+    return dice.randbytes(max(1, len(octets)))
+
+
+def _repeat(dice: Random, octets: bytes, _: Sequence[bytes]) -> bytes:
+    return octets * dice.choice((0, 2, 3, 17, 100))
+
+
+def _put_token(dice: Random, octets: bytes, _: Sequence[bytes]) -> bytes:
+    return dice.choice(TOKENS) + octets[: dice.randint(0, 1)]
+
+
+def _put_number(dice: Random, _octets: bytes, _: Sequence[bytes]) -> bytes:
+    number = dice.choice((*LENGTHS, *LENGTHS_OF_PACKETS))
+    return number.to_bytes(4) if number > 255 else number.to_bytes(dice.choice((1, 4)))
+
+
+def _splice(dice: Random, _octets: bytes, inputs: Sequence[bytes]) -> bytes:
+    other = dice.choice(inputs)
+    begin = dice.randint(0, len(other))
+    return other[begin : begin + dice.choice((4, 16, 64, 1024))]
+
+
+_CHANGES: Final = (_flip, _randomise, _repeat, _put_token, _put_number, _splice, _splice)
+
+
+def fuzz(
+    name: str,
+    one_input: Callable[[bytes], None],
+    mutator: Mutator,
+    seconds: float,
+) -> Tally:
+    """Run mutated inputs for a while, and keep each that fails.
+
+    Args:
+        name: Of the target, under which failures are kept.
+        one_input: Raises if an input breaks its invariant.
+        mutator: Where inputs come from.
+        seconds: How long, on the real clock.
+    """
+    began, executions, failures = time.monotonic(), 0, dict[object, Path]()
+    while time.monotonic() - began < seconds:
+        data = mutator.next_input()
+        executions += 1
+        try:
+            one_input(data)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a find
+            if (kind := _kind(error)) not in failures:
+                failures[kind] = keep_failure(name, data)
+    return Tally(executions, tuple(failures.values()), time.monotonic() - began)
+
+
+def _kind(error: Exception) -> tuple[str, str, int]:
+    """Tell failures apart by where they were raised: one input of each kind is enough."""
+    frame = extract_tb(error.__traceback__)[-1]
+    return type(error).__name__, frame.filename, frame.lineno or 0
