@@ -20,7 +20,8 @@ MOST_CHOICES_OCTETS: Final = 8192
 
 def inputs(target: Target) -> st.SearchStrategy[bytes]:
     """Inputs of a target: of its corpus, and any made of tokens and of parts of its corpus."""
-    known = st.sampled_from(list(corpus(target).values()))
+    kept = list(corpus(target).values())
+    known = st.integers(0, len(kept) - 1).map(kept.__getitem__)  # their repr would be long
     parts = st.builds(
         lambda octets, begin, length: octets[begin : begin + length],
         known,
@@ -41,7 +42,7 @@ class Runner:
 
     Attributes:
         executions: Inputs that were run.
-        failed: Those that failed; the last one is the simplest that Hypothesis found.
+        failed: Those that failed, and Hypothesis' simplifications of them.
     """
 
     def __init__(self, target: Target) -> None:
@@ -95,5 +96,6 @@ def fuzz(target: Target, seconds: float, first_seed: int) -> Tally:
         spent_s = time.monotonic() - began
         if runner.failed or spent_s > seconds:
             break
-    paths = [keep_failure(target.name, data) for data in runner.failed[-1:]]
+    simplest = sorted(runner.failed, key=len)[:1]
+    paths = [keep_failure(target.name, data) for data in simplest]
     return Tally(runner.executions, tuple(paths), spent_s)
