@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from random import Random
+from typing import Final
 from zlib import crc32
 
-_LARGEST = 40
+_LARGEST: Final = 40
+
+ALL_OF_IT: Final = 255
+"""As a length: all that is left."""
 
 
 def cut(octets: bytes) -> Iterator[bytes]:
@@ -17,3 +21,12 @@ def cut(octets: bytes) -> Iterator[bytes]:
         end = at + dice.randint(1, largest)
         yield octets[at:end]
         at = end
+
+
+def payloads_in(octets: bytes) -> Iterator[bytes]:
+    """Give what is after each octet of length; after 255 it is all the rest. None is empty."""
+    while octets:
+        end = len(octets) if octets[0] == ALL_OF_IT else 1 + octets[0]
+        if octets[1:end]:
+            yield octets[1:end]
+        octets = octets[end:]

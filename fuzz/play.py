@@ -13,6 +13,7 @@ from proof_faces import Face, check, handshake
 from proof_pieces import Kernel, Server
 from trio.testing import MockClock
 
+from fuzz.cuts import ALL_OF_IT
 from probe.net import driver
 from probe.report import Report
 
@@ -21,7 +22,6 @@ CONNECTED_S: Final = (0.0, 0.5, 1.0, 2.0, 3.5, 4.0, 6.0, math.inf)
 TICK_S: Final = 0.125
 """A binary fraction, so that sums of it are exact."""
 
-ALL_OF_IT: Final = 255
 MOST_PASSAGES: Final = 32
 
 
