@@ -47,7 +47,9 @@ def _json(report: Report) -> Iterator[str]:
     text = report.to_json(transcript=True)
     assert text.isascii()
     assert len(text) < LONGEST_LINE_OCTETS
-    assert Report.from_json(text).to_json(transcript=True) == text
+    copy = Report.from_json(text).to_json(transcript=True)
+    assert copy == text or "\\u2026" in text  # hasshServer is of the names, and some were cut
+    assert Report.from_json(copy).to_json(transcript=True) == copy
     yield text
 
 
