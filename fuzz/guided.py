@@ -11,7 +11,7 @@ from pathlib import Path
 
 import atheris
 
-from fuzz.mutation import LENGTHS_OF_PACKETS, TOKENS
+from fuzz.mutation import LONG_LENGTHS, TOKENS
 from fuzz.targets import BY_NAME
 from fuzz.work import CORPORA, folder
 
@@ -38,7 +38,7 @@ def main(name: str, seconds: str, seed: str) -> None:
 
 
 def _write_dictionary(into: Path) -> Path:
-    numbers = (number.to_bytes(4) for number in LENGTHS_OF_PACKETS)
+    numbers = (number.to_bytes(4) for number in LONG_LENGTHS)
     path = into / "tokens"
     lines = ("".join(f"\\x{octet:02x}" for octet in token) for token in (*TOKENS, *numbers))
     path.write_text("".join(f'"{line}"\n' for line in lines))

@@ -9,63 +9,32 @@ from typing import Final, NamedTuple
 
 from fuzz.work import keep_failure
 
-TOKENS: Final = (
-    *(b"SSH-", b"SSH-2.0-", b"SSH-1.99-", b"SSH-1.5-", b"ssh-", b"2.0", b"-", b" ", b"\n", b"\r\n"),
-    *(
-        b"\r\r\n",
-        b"\r",
-        b"\0",
-        b",",
-        b"@",
-        b"\x1b[2J",
-        b"\xc2\x9b",
-        b"\xe2\x80\xae",
-        b"\xff",
-        b"\\",
-    ),
-    *(
-        b'"',
-        b"'",
-        b"<",
-        b"&",
-        b"|",
-        b"{}",
-        b"\xef\xbb\xbf",
-        b"\xed\xa0\x80",
-        b"\t",
-        b"OpenSSH_9.2p1",
-    ),
-    *(
-        b"\x14",
-        b"\0\0\0\x0c\x06\x02\0\0\0\0\0\0\0\0\0\0",
-        b"\0\0\0\x0c\x06\x03",
-        b"\0\0\0\x0c\x04\x07",
-    ),
-    *(
-        b"kex-strict-s-v00@openssh.com",
-        b"curve25519-sha256",
-        b"ssh-ed25519",
-        b"aes128-ctr",
-        b"none",
-    ),
-    *(b"aes256-gcm@openssh.com", b"hmac-sha2-256", b"Not allowed at this time", b"HTTP/1.1 400"),
-)
-"""What inputs are made of that no flip of bits finds."""
+WORDS: Final = (
+    b"SSH- SSH-2.0- SSH-1.99- SSH-1.5- ssh- 2.0 - OpenSSH_9.2p1 HTTP/1.1 Not"
+    b" curve25519-sha256 kex-strict-s-v00@openssh.com ssh-ed25519 aes128-ctr hmac-sha2-256 none"
+    b" aes256-gcm@openssh.com , @ \\ \" ' < & | {} ; # [ ] : / % .. 1e999 NaN null"
+).split()
+"""What SSH, and what shows or reads it, has words for."""
 
-LENGTHS: Final = (0, 1, 3, 4, 5, 11, 12, 16, 19, 20, 28, 64, 65, 127, 128, 255, 256, 8191, 8192)
-LENGTHS_OF_PACKETS: Final = (
-    34996,
-    35000,
-    35004,
-    262140,
-    262144,
-    262148,
-    2**31 - 1,
-    2**31,
-    2**32 - 1,
+CHARACTERS: Final = (
+    *(b"\n", b"\r\n", b"\r\r\n", b"\r", b"\0", b" ", b"\t", b"\xff"),
+    *(b"\x1b[2J", b"\xc2\x9b", b"\xe2\x80\xae", b"\xed\xa0\x80", b"\xef\xbb\xbf"),
+)
+"""What is odd in a text: the last are an escape, C1, an override, a surrogate, and a mark."""
+
+PACKETS: Final = (
+    b"\0\0\0\x0c\x06\x02\0\0\0\0\0\0\0\0\0\0",
+    b"\0\0\0\x0c\x06\x03",
+    b"\0\0\0\x0c\x04\x07",
+    b"\x14",
 )
 
-SECONDS_A_ROUND: Final = 0.5
+TOKENS: Final = (*WORDS, *CHARACTERS, *PACKETS)
+"""What no flip of bits finds."""
+
+SHORT_LENGTHS: Final = (0, 1, 3, 4, 5, 11, 12, 16, 19, 20, 28, 64, 65, 127, 128, 255)
+LONG_LENGTHS: Final = (256, 8191, 8192, 34996, 35000, 262140, 262144, 262148, 2**31, 2**32 - 1)
+"""Lengths at which something changes: of fields, of lines, of packets, of numbers with a sign."""
 
 
 class Tally(NamedTuple):
@@ -125,8 +94,8 @@ def _put_token(dice: Random, octets: bytes, _: Sequence[bytes]) -> bytes:
 
 
 def _put_number(dice: Random, _octets: bytes, _: Sequence[bytes]) -> bytes:
-    number = dice.choice((*LENGTHS, *LENGTHS_OF_PACKETS))
-    return number.to_bytes(4) if number > 255 else number.to_bytes(dice.choice((1, 4)))
+    number = dice.choice((*SHORT_LENGTHS, *LONG_LENGTHS))
+    return number.to_bytes(1 if number in SHORT_LENGTHS and dice.random() < 1 / 2 else 4)
 
 
 def _splice(dice: Random, _octets: bytes, inputs: Sequence[bytes]) -> bytes:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from fuzz.mutation import LENGTHS, LENGTHS_OF_PACKETS, TOKENS, Mutator, Tally
+from fuzz.mutation import LONG_LENGTHS, SHORT_LENGTHS, TOKENS, Mutator, Tally
 from fuzz.targets import Target
 from fuzz.work import corpus, folder, keep_failure
 
@@ -28,7 +28,7 @@ def inputs(target: Target) -> st.SearchStrategy[bytes]:
         st.integers(0, 1000),
         st.integers(1, 200),
     )
-    numbers = st.sampled_from((*LENGTHS, *LENGTHS_OF_PACKETS)).map(
+    numbers = st.sampled_from((*SHORT_LENGTHS, *LONG_LENGTHS)).map(
         lambda number: number.to_bytes(4)
     )
     pieces = st.one_of(st.sampled_from(TOKENS), numbers, st.binary(max_size=24), parts)

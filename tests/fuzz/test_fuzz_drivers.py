@@ -12,14 +12,14 @@ from fuzz.targets import BY_NAME, Target
 SEED = 1
 
 
-def fail_at_a_minus(data: bytes) -> None:
-    assert b"SSH-2.0--" not in data
+def fail_at_two_minuses(data: bytes) -> None:
+    assert b"--" not in data
 
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Target:
     monkeypatch.setattr(work, "WORK", tmp_path)
-    monkeypatch.setattr(Target, "load", lambda _: fail_at_a_minus)
+    monkeypatch.setattr(Target, "load", lambda _: fail_at_two_minuses)
     return BY_NAME["identification"]
 
 
@@ -28,15 +28,15 @@ def test_mutation_finds_and_keeps_it(broken: Target) -> None:
     mutator = mutation.Mutator([data for data in inputs if b"--" not in data], SEED, 9000)
     tally = mutation.fuzz(broken.name, broken.load(), mutator, 2.0)
     [path] = tally.failures
-    assert b"SSH-2.0--" in path.read_bytes()
+    assert b"--" in path.read_bytes()
     assert tally.executions > 100
 
 
 def test_hypothesis_finds_keeps_and_shrinks_it(broken: Target) -> None:
     tally = structured.fuzz(broken, 20.0, SEED)
     [path] = tally.failures
-    assert path.read_bytes().startswith(b"SSH-2.0--")
-    assert len(path.read_bytes()) < 20
+    assert b"--" in path.read_bytes()
+    assert len(path.read_bytes()) < 10
     assert list((work.WORK / broken.name / "hypothesis").iterdir())
 
 
