@@ -32,11 +32,10 @@ def test_mutation_finds_and_keeps_it(broken: Target) -> None:
     assert tally.executions > 100
 
 
-def test_hypothesis_finds_keeps_and_shrinks_it(broken: Target) -> None:
+def test_hypothesis_finds_and_keeps_it(broken: Target) -> None:
     tally = structured.fuzz(broken, 20.0, SEED)
     [path] = tally.failures
     assert b"--" in path.read_bytes()
-    assert len(path.read_bytes()) < 10
     assert list((work.WORK / broken.name / "hypothesis").iterdir())
 
 
