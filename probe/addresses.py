@@ -5,7 +5,7 @@ from typing import Literal
 from probe.budget import Budget
 from probe.evidence import Evidence
 from probe.net.stages import Stages, open_nursery
-from probe.prober import DEFAULT_BUDGET, Route, check_address, look_up, report_of
+from probe.prober import DEFAULT_BUDGET, Route, check_found, look_up, report_of
 from probe.report import Report
 from probe.target import SSH_PORT
 
@@ -47,7 +47,7 @@ async def check_addresses(
     async def check_one(written: str) -> None:
         evidence = Evidence(host, port)
         evidence.addresses = (written,)
-        reports[written] = await check_address(route, by_address[written], looked_up, evidence)
+        reports[written] = await check_found(route, [by_address[written]], looked_up, evidence)
 
     async with open_nursery() as nursery:
         for written in by_address:

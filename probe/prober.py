@@ -99,18 +99,21 @@ async def look_up(route: "Route", stages: Stages, evidence: Evidence) -> list[Ad
     return found
 
 
-async def check_address(
+async def check_found(
     route: "Route",
-    address: AddressInfo,
+    addresses: list[AddressInfo],
     looked_up: Stages,
     evidence: Evidence,
 ) -> Report:
-    """Ask at one address, as a part of the probe that looked it up: in the time which that has."""
+    """Ask at addresses of those that were found, in the time which the look-up's probe has left.
+
+    They are dialled as given and never looked up again: who judges them judges what is dialled.
+    """
     stages = Stages(looked_up.budget, looked_up.ledger.began_at)
 
     async def converse(stages: Stages, evidence: Evidence) -> None:
         stages.share_resolve(looked_up)
-        await route.converse(stages, evidence, [address])
+        await route.converse(stages, evidence, addresses)
 
     await _conduct(converse, stages, evidence)
     return report_of(evidence)
