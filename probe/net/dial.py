@@ -31,6 +31,27 @@ AddressInfo = tuple[socket.AddressFamily, SocketAddress]
 _IP_BIND_ADDRESS_NO_PORT: Final = 24
 """linux/in.h: Python's socket module names it from 3.12 on."""
 
+
+class _LookUp:
+    """A look-up in its thread, which goes on when nobody waits for it any more."""
+
+    __slots__ = ("_look_up", "is_awaited")
+
+    def __init__(self, look_up: "partial[list[AddressInfo]]") -> None:
+        self._look_up = look_up
+        self.is_awaited = True
+
+    def run(self) -> list[AddressInfo]:
+        _look_ups.add(self)
+        try:
+            return self._look_up()
+        finally:
+            _look_ups.discard(self)
+
+
+_look_ups: set[_LookUp] = set()
+"""Those that run, in threads of all loops."""
+
 _limiter: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("sshprobe-resolver")
 
 
@@ -92,6 +113,11 @@ async def wait_for_resolver() -> None:
         pass
 
 
+def abandoned_look_ups() -> int:
+    """Return how many threads still look up a name that no probe waits for any more."""
+    return sum(not look_up.is_awaited for look_up in list(_look_ups))
+
+
 async def connect(
     addresses: list[AddressInfo],
     stages: Stages,
@@ -146,13 +172,16 @@ async def _resolve_name(
     look_up: "partial[list[AddressInfo]]",
     evidence: Evidence,
 ) -> list[AddressInfo]:
+    running = _LookUp(look_up)
     try:
         limiter = _resolver_limiter()
-        return await trio.to_thread.run_sync(look_up, limiter=limiter, abandon_on_cancel=True)
+        return await trio.to_thread.run_sync(running.run, limiter=limiter, abandon_on_cancel=True)
     except socket.gaierror as error:
         evidence.add_error("getaddrinfo", error.errno, error.strerror or "")
     except (OSError, UnicodeError) as error:  # a name that no resolver can be asked for
         evidence.add_error("getaddrinfo", getattr(error, "errno", None), str(error))
+    finally:
+        running.is_awaited = False
     raise Ended(End.UNRESOLVED)
 
 

@@ -707,3 +707,26 @@ async def test_a_connection_to_itself_is_refused() -> None:
 def test_a_socket_that_was_reset_meanwhile_is_not_connected_to_itself() -> None:
     with socket.socket() as sock:
         assert dial._self_connected(sock, 0) == 0  # noqa: SLF001 - the kernel cannot be made to reset between two calls
+
+
+async def test_look_ups_that_nobody_waits_for_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While their threads run, and no longer: real time, since a thread knows no other."""
+    release = threading.Event()
+
+    def look_up(host: str, *rest: object) -> list[dial.AddressInfo]:
+        if rest[-1] == socket.AI_NUMERICHOST:
+            raise socket.gaierror
+        release.wait(10)
+        return [(socket.AF_INET, (host, 22))]
+
+    monkeypatch.setattr(dial, "_look_up", look_up)
+    stages = Stages(Budget(1, resolve_s=0.05))
+    with pytest.raises(Expired):
+        await dial.resolve(stages, Evidence("slow.example", 22))
+    assert dial.abandoned_look_ups() == 1
+    release.set()
+    with trio.fail_after(5):
+        while dial.abandoned_look_ups():  # noqa: ASYNC110 - a thread ends
+            await trio.sleep(0.01)
