@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "wait": "wait until a server can begin a session",
     "sweep": "probe the servers of a list of any length, and print JSON",
     "nagios": "probe a server as a monitoring plugin",
+    "exporter": "answer Prometheus with probes, and show its own insides",
     "explain": "say what a verdict or a finding means, and what to look at next",
     "demo": "probe the catalogue of misbehaving servers on this machine",
     "conform": "run an SSH client against the misbehaving servers, and judge it",
