@@ -7,7 +7,7 @@ from pathlib import Path
 from probe.cli.arguments import shared
 from probe.cli.arguments.parser import Parser
 from probe.exporter.files import FILES
-from probe.target import parse_target
+from probe.target import Target, parse_target
 
 LISTEN = "127.0.0.1:9822"
 
@@ -43,7 +43,7 @@ def fill(parser: Parser) -> shared.Finish:
         "--listen",
         metavar="ADDRESS:PORT",
         default=LISTEN,
-        help="numeric address of this machine, and port (default: %(default)s)",
+        help="address of this machine, and port; 0 for any free one (default: %(default)s)",
     )
     parser.add_argument("--config", metavar="FILE.toml", type=Path, help="configuration")
     parser.add_argument("--debug", action="store_true", help="show tasks at /debug/tasks")
@@ -67,9 +67,16 @@ def _finish(options: Namespace) -> Callable[[Namespace], int]:
         raise ValueError(message) from None
     from probe.exporter.config import DEFAULT, read_config  # noqa: PLC0415 - as above
 
-    options.address = parse_target(options.listen, 9822)
+    options.address = _address(options.listen)
     if options.check_config and options.config is None:
         message = "--check-config needs --config FILE.toml"
         raise ValueError(message)
     options.read = DEFAULT if options.config is None else read_config(options.config)
     return run
+
+
+def _address(text: str) -> Target:
+    """Read where to listen: as a target, but that its port may be 0."""
+    if text.endswith(":0"):
+        return Target(parse_target(text.removesuffix(":0")).host, 0)
+    return parse_target(text, parse_target(LISTEN).port)
