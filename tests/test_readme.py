@@ -147,7 +147,7 @@ def test_every_block_is_run() -> None:
     assert languages.count("text") == len(programs())
     assert languages.count("python") == len(programs()) + len(files())
     assert all(any(name in command for command, _ in sessions()) for name in files())
-    assert set(languages) == {"sh", "console", "python", "text", *CHECKS}
+    assert set(languages) == {"sh", "console", "python", "text", "toml", *CHECKS}
 
 
 @pytest.mark.parametrize(("program", "shown"), programs())
@@ -196,6 +196,13 @@ def test_health_checks_have_less_time_than_their_callers(language: str) -> None:
     )
     assert timeout is not None
     assert limit_s < float(timeout[1])
+
+
+def test_the_exporter_takes_its_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "exporter.toml"
+    file.write_text(check_block("toml"))
+    shown = run(["sshprobe", "exporter", "--check-config", "--config", str(file)], {})
+    assert shown == f"{file}: good; modules ssh, ssh_banner, bastion, tarpit\n"
 
 
 @pytest.mark.skipif(

@@ -24,6 +24,8 @@ from probe.verdict import Verdict
 LABEL_CAP: Final = 128
 """Characters of a peer in a label."""
 
+_FINDINGS: Final = codes_of(Kind.FINDING)
+
 Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
@@ -58,17 +60,18 @@ def _tcp(read: Callable[[TcpInfo], float | None]) -> Callable[[Result], Samples]
     return samples
 
 
-def _of_stages(read: Callable[[Result, Stage], float]) -> Callable[[Result], Samples]:
-    return lambda result: [((row.stage,), read(result, row.stage)) for row in STAGES]
-
-
 def _spent_s(result: Result, stage: Stage) -> float:
     time = result.report.evidence.stage(stage)
     return 0 if time is None else time.spent_s
 
 
-def _limit_s(result: Result, stage: Stage) -> float:
-    return result.scrape.module.budget(result.scrape.limit_s)[stage]
+def _durations(result: Result) -> Samples:
+    return [((row.stage,), _spent_s(result, row.stage)) for row in STAGES]
+
+
+def _limits(result: Result) -> Samples:
+    budget = result.scrape.module.budget(result.scrape.limit_s)
+    return [((row.stage,), budget[row.stage]) for row in STAGES]
 
 
 def _verdicts(result: Result) -> Samples:
@@ -77,7 +80,7 @@ def _verdicts(result: Result) -> Samples:
 
 def _findings(result: Result) -> Samples:
     found = {finding.rule.code for finding in result.report.findings}
-    return [((code,), code in found) for code in codes_of(Kind.FINDING)]
+    return [((code,), code in found) for code in _FINDINGS]
 
 
 def _identification(result: Result) -> Samples:
@@ -131,13 +134,13 @@ METRICS: Final = (
         "probe_ssh_stage_duration_seconds",
         ("stage",),
         "How long each stage took; 0 if it did not begin.",
-        _of_stages(_spent_s),
+        _durations,
     ),
     Row(
         "probe_ssh_stage_limit_seconds",
         ("stage",),
         "How long each stage might have taken.",
-        _of_stages(_limit_s),
+        _limits,
     ),
     Row(
         "probe_ssh_identification_info",
