@@ -59,8 +59,9 @@ class Module:
 
     @property
     def expectation(self) -> Expectation:
-        """What counts as success."""
-        return Expectation(self.expect, self.require, self.forbid)
+        """What is expected; nothing needs to be said of ``ok`` alone."""
+        verdicts = frozenset[Verdict]() if self.expect == {Verdict.OK} else self.expect
+        return Expectation(verdicts, self.require, self.forbid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ EXPORTER_KEYS: Final = (
         0.5,
         "seconds that are kept of the scrape's time for the answer",
     ),
-    Key("kept_reports", _whole(0, 10_000), 200, "reports that the page shows"),
+    Key("kept_reports", _whole(0, 10_000), 200, "reports that the page shows; read at the start"),
 )
 
 ALLOW_KEYS: Final = (

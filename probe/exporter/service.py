@@ -54,13 +54,11 @@ class Service:
     async def run(
         self,
         address: Target,
-        on_ready: Callable[[Target], None] | None = None,
     ) -> int:
         """Listen at ``address`` until a signal ends it, and return that signal.
 
         Args:
             address: Numeric host, and port; 0 for any free one.
-            on_ready: Called with the address once it is listened at.
 
         Raises:
             OSError: It cannot be listened at.
@@ -78,8 +76,6 @@ class Service:
                 async with trio.open_nursery() as connections, trio.open_nursery() as accepting:
                     accepting.start_soon(self._serve, listeners, everything, connections)
                     self._say(f"listening on http://{write_target(host, port)}")
-                    if on_ready is not None:
-                        on_ready(Target(host, port))
                     number = await self._obey(signals)
                     accepting.cancel_scope.cancel()
                     connections.cancel_scope.deadline = trio.current_time() + self._end_s()

@@ -11,9 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from probe.exporter.config import Config, parse_config
 from probe.exporter.service import Service
-from probe.target import Target
+from probe.target import Target, parse_target
 
 HOST = "127.0.0.1"
+
+LISTENING = "listening on http://"
 
 LOOPBACK = """
 [[allow]]
@@ -70,21 +72,24 @@ class Running:
         ended: Set when it has ended; ``number`` is the signal then.
     """
 
-    def __init__(self, service: Service, said: list[str]) -> None:
+    def __init__(self, config: Config, *, debug: bool) -> None:
         self.address = Target(HOST, 0)
-        self.service = service
-        self.said = said
+        self.service = Service(config, say=self.hear, debug=debug)
+        self.said: list[str] = []
         self.begun = trio.Event()
         self.ended = trio.Event()
         self.number = 0
 
     async def run(self) -> None:
-        self.number = await self.service.run(Target(HOST, 0), self._begin)
+        self.number = await self.service.run(Target(HOST, 0))
         self.ended.set()
 
-    def _begin(self, address: Target) -> None:
-        self.address = address
-        self.begun.set()
+    def hear(self, line: str) -> None:
+        """Keep what the service says; once it listens, it says where."""
+        self.said.append(line)
+        if line.startswith(LISTENING):
+            self.address = parse_target(line.removeprefix(LISTENING))
+            self.begun.set()
 
     async def get(self, path: str, **headers: str) -> Response:
         """Ask for ``path``; ``_`` stands for ``-`` in names of headers."""
@@ -129,9 +134,8 @@ def read(octets: bytes) -> Response:
 @asynccontextmanager
 async def exporter(config: Config | str = "", *, debug: bool = False) -> AsyncIterator[Running]:
     """Run an exporter until the context is left."""
-    said: list[str] = []
     parsed = parse_config(config) if isinstance(config, str) else config
-    running = Running(Service(parsed, say=said.append, debug=debug), said)
+    running = Running(parsed, debug=debug)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(running.run)
         await running.begun.wait()

@@ -10,7 +10,7 @@ from exporter_pieces import HOST, Running, allowing, exporter, serving
 from trio.testing import MockClock
 
 import probe
-from probe import Verdict
+from probe import State, Verdict
 from probe.catalogue import serve
 from probe.catalogue.listen import Visit
 from probe.evidence import End
@@ -217,6 +217,21 @@ async def test_a_name_that_is_none_is_a_verdict(
     async with exporter() as running:
         response = await running.scrape(("nowhere.example", 22))
     assert response.verdict() == "name-error"
+
+
+async def test_a_throttled_server_is_a_success_only_where_that_is_expected(
+    autojump_clock: MockClock,
+) -> None:
+    async with serve("max-startups-then-closes") as target:
+        config = f"{allowing(target)}[modules.full]\nexpect = ['ok', 'throttled']"
+        async with exporter(config) as running:
+            plain = await running.scrape(target)
+            expected = await running.scrape(target, "&module=full")
+            [result, _] = running.service.insides.results
+    assert plain.verdict() == expected.verdict() == "throttled"
+    assert plain.samples()["probe_success"] == 0
+    assert expected.samples()["probe_success"] == 1
+    assert result.assessment == (State.WARNING, ())
 
 
 # Sharing. ----------------------------------------------------------------------------------------
