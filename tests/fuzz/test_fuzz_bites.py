@@ -24,7 +24,7 @@ class Broken(NamedTuple):
     by: Any
 
 
-enter = Ledger.enter
+due_at = Ledger.due_at
 name_list = PayloadReader.name_list
 
 BROKEN = {
@@ -34,7 +34,7 @@ BROKEN = {
     "messages": Broken(PayloadReader, "string", lambda _: b""),
     "handshake": Broken(limits, "LINES_CAP", 1023),
     "peers": Broken(PayloadReader, "name_list", lambda reader: name_list(reader)[:1]),
-    "prober": Broken(Ledger, "enter", lambda *entered: enter(*entered) + 0.001),
+    "prober": Broken(Ledger, "due_at", lambda ledger: due_at(ledger) + 0.001),
     "faces": Broken(text, "_escape_character", str),
     "reports": Broken(record, "_to_seconds", float),
     "target_list": Broken(targets, "_KEPT_OCTETS", targets.LONGEST_LINE_OCTETS),
