@@ -97,6 +97,22 @@ class Servers:
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+class Mute:
+    """A server that says nothing, and tells when its first client has come."""
+
+    def __init__(self) -> None:
+        self._visited = Event()
+
+    async def serve_client(self, stream: trio.SocketStream) -> None:
+        self._visited.set()
+        async with stream:
+            async for _ in stream:
+                pass
+
+    def await_client(self) -> None:
+        assert self._visited.wait(PATIENCE_S)
+
+
 class Recorder:
     """A server that identifies itself, falls silent, and keeps what its clients sent."""
 

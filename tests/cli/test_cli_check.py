@@ -162,7 +162,7 @@ def test_targets_are_probed_side_by_side(servers: Servers) -> None:
     began = time.monotonic()
     done = sshprobe("check", "--limit", "2", *targets)
     assert len(lines_of(done)) == 6
-    assert 0.8 <= time.monotonic() - began < 3 * 0.8  # first-octet has 0.8 s of these 2 s
+    assert 0.8 <= time.monotonic() - began < 6 * 0.8  # first-octet has 0.8 s of these 2 s
 
 
 def test_a_line_is_printed_as_soon_as_its_target_ends(servers: Servers) -> None:
@@ -245,7 +245,7 @@ def test_a_signal_keeps_what_is_known(number: int, status: int, servers: Servers
         process.send_signal(number)
         sent_at = time.monotonic()
         rest, complaints = process.communicate(timeout=PATIENCE_S)
-    assert time.monotonic() - sent_at < 1
+    assert time.monotonic() - sent_at < 5  # of the 24 that the silent one has
     assert first.startswith(f"OK        {targets[1]}  ok  ".encode())
     assert first.endswith(b"\n")
     assert (rest, complaints) == (b"", b"")
@@ -336,7 +336,7 @@ async def test_targets_beyond_what_is_probed_at_once_wait_their_turn(
 def test_sixteen_probes_of_one_server_take_a_second(servers: Servers) -> None:
     began = time.monotonic()
     done = sshprobe("check", *[servers.start(GOOD)] * 16)
-    assert 1 <= time.monotonic() - began < 2.5
+    assert 1 <= time.monotonic() - began < 6  # at one a second it would be 15
     assert len(lines_of(done)) == 16
     assert done.returncode == 0
 

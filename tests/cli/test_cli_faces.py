@@ -4,11 +4,10 @@ import json
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
-from cli_pieces import HOST, SCRIPT, Servers, sshprobe, start
+from cli_pieces import HOST, SCRIPT, Mute, Servers, sshprobe, start
 from jsonschema import Draft202012Validator
 
 from probe.catalogue import SERVERS
@@ -136,8 +135,9 @@ def test_a_binary_status_of_all_else() -> None:
 
 
 def test_a_binary_status_after_a_signal(servers: Servers) -> None:
-    with start("check", "--exit-binary", servers.start("silent")) as process:
-        time.sleep(1.5)
+    mute = Mute()
+    with start("check", "--exit-binary", servers.start_handler(mute.serve_client)) as process:
+        mute.await_client()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 1
 

@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from cli_pieces import ENVIRONMENT, HOST, PATIENCE_S, Servers, sshprobe, start
+from cli_pieces import ENVIRONMENT, HOST, PATIENCE_S, Mute, Servers, sshprobe, start
 
 from probe.version import VERSION
 
@@ -130,9 +130,10 @@ def test_a_bug_of_ours_is_unknown_and_its_traceback_is_not_on_standard_output() 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_plugin_that_is_killed_says_so(number: signal.Signals, servers: Servers) -> None:
     """A monitor sends SIGTERM when its own patience is over."""
-    _, _, port = servers.start("silent").rpartition(":")
+    mute = Mute()
+    _, _, port = servers.start_handler(mute.serve_client).rpartition(":")
     with start("nagios", "-H", HOST, "-p", port) as process:
-        time.sleep(1.5)
+        mute.await_client()
         process.send_signal(number)
         output, _ = process.communicate(timeout=PATIENCE_S)
     assert output == b"SSH UNKNOWN - interrupted before the probe had ended\n"

@@ -221,7 +221,7 @@ def test_a_full_pipe_that_nobody_reads(servers: Servers) -> None:
     assert status == 141
     assert complaints.startswith(b"sshprobe: ")
     assert complaints.count(b"\n") == 1
-    assert spent_s < 1 + 1
+    assert spent_s < 5  # tests/proof/test_proof_process.py is exact
 
 
 def fill(writer: int) -> None:
@@ -242,7 +242,7 @@ def test_a_terminal_that_nobody_reads(servers: Servers) -> None:
         status, _, spent_s = wait(run)
     os.close(ours)
     assert status == 141
-    assert spent_s < 3
+    assert spent_s < 5
 
 
 def test_a_slow_reader_gets_every_line(servers: Servers) -> None:

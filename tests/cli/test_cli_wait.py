@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from typing import IO
 
 from cli_pieces import ENVIRONMENT, HOST, MODULE, PATIENCE_S, Servers, sshprobe, start
 
@@ -25,10 +26,15 @@ def test_a_server_that_is_up(servers: Servers) -> None:
     assert done.stderr == f"sshprobe: {target}  ok  probes: 1, 300 s left\n"
 
 
+def line_of(stream: IO[bytes] | None) -> str:
+    assert stream is not None
+    return stream.readline().decode()
+
+
 def test_a_server_that_comes_up(servers: Servers) -> None:
     port = unused_port()
     with start("wait", f"{HOST}:{port}", "--for", "15s") as process:
-        time.sleep(2)
+        first = line_of(process.stderr)
         served = subprocess.Popen(
             [*MODULE, "servers", "serve", "openssh", "--port-base", str(port)],
             env=ENVIRONMENT,
@@ -41,7 +47,7 @@ def test_a_server_that_comes_up(servers: Servers) -> None:
             served.wait()
     assert process.returncode == 0
     assert output.startswith(b"OK ")
-    told = [line.split()[2] for line in complaint.decode().splitlines()]
+    told = [line.split()[2] for line in [first, *complaint.decode().splitlines()]]
     assert told == ["refused", "ok"]
 
 
@@ -74,7 +80,7 @@ def test_a_page_and_json(servers: Servers) -> None:
 
 def test_ctrl_c_ends_it() -> None:
     with start("wait", f"{HOST}:{unused_port()}") as process:
-        time.sleep(1.5)
+        line_of(process.stderr)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
