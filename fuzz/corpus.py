@@ -7,6 +7,7 @@ holds an input that once broke an invariant, and stays.
 """
 
 from collections.abc import Callable, Iterable
+from importlib.resources import files
 from typing import Final
 
 from ssh_pieces import (
@@ -430,6 +431,47 @@ def handshakes() -> Inputs:
     return conversations() | lines | packets | offers
 
 
+def configurations() -> Inputs:
+    """The configuration that is shipped, one that says nothing, and keys with odd values."""
+    shipped = files("probe.exporter").joinpath("shipped", "exporter.toml").read_bytes()
+    keys = ("exporter.fresh_s", "exporter.hosts", "modules.x.limit_s", "modules.x.stage_limits_s")
+    odd = {
+        f"{key}-{name}": f"{key} = {value}\n".encode()
+        for key in (*keys, "modules.x.port", "modules.x.expect", "modules.x.source", "allow", "odd")
+        for name, value in VALUES.items()
+    }
+    permits = {f"permit-{name}": f"[[allow]]\n{row}\n".encode() for name, row in PERMITS.items()}
+    return (
+        {"shipped": shipped, "empty": b"", "not-utf-8": b"\xff", "bom": b"\xef\xbb\xbf"}
+        | odd
+        | permits
+    )
+
+
+VALUES: Final = {
+    "0": "0",
+    "minus": "-1",
+    "nan": "nan",
+    "inf": "inf",
+    "huge": "1" + "0" * 400,
+    "true": "true",
+    "text": '"\\u001b[2J"',
+    "list": '["ok", "kex:*"]',
+    "nested": "[[1], {a = 1}]",
+    "table": "{connect = 1, odd = nan}",
+    "date": "1979-05-27",
+}
+"""Values of TOML, of each kind."""
+
+PERMITS: Final = {
+    "network": 'networks = ["10.0.0.0/8", "fe80::/10"]',
+    "not-a-network": 'networks = ["10.0.0.1/8"]',
+    "scoped": 'networks = ["fe80::1%eth0/128"]',
+    "ports": "ports = [0, 22, 65536]",
+    "hosts": 'hosts = ["[", "*", "\\u202e"]',
+}
+"""Rows of an allow list."""
+
 MAKERS: Final[dict[str, Callable[[], Inputs]]] = {
     "identification": identifications,
     "packet": packets,
@@ -440,6 +482,7 @@ MAKERS: Final[dict[str, Callable[[], Inputs]]] = {
     "faces": lambda: FACES,
     "reports": reports,
     "target_list": lambda: LISTS_OF_TARGETS,
+    "configuration": configurations,
     "command_line": lambda: OPTIONS,
 }
 """What the inputs of each corpus are made of."""

@@ -1,17 +1,33 @@
 """Everything that shows a report, and what must hold of all that it shows."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from html.parser import HTMLParser
+from importlib.resources import files
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
+from prometheus_client.parser import text_string_to_metric_families
 
 from probe import expectation, nagios
 from probe.cli.results import LONGEST_LINE_OCTETS
 from probe.cli.tally import Tally
+from probe.exporter.config import FIRST_MODULE, MODULES
+from probe.exporter.metrics import METRICS, expose, registry_of
+from probe.exporter.page import detail, overview
+from probe.exporter.result import Result, Scrape
 from probe.prober import DEFAULT_BUDGET
 from probe.report import Report, schema
+from probe.target import Target
+
+TEMPLATES: Final = files("probe.exporter").joinpath("templates").iterdir()
+
+TAGS: Final = frozenset(
+    tag for template in TEMPLATES for tag in re.findall(r"<([a-z]\w*)", template.read_text())
+)
+"""Elements that the exporter's pages have of their own."""
 
 EXPECTATION: Final = expectation.Expectation(
     forbidden=(expectation.parse_algorithm("kex:*"), expectation.parse_algorithm("mac:?*")),
@@ -53,12 +69,43 @@ def _json(report: Report) -> Iterator[str]:
     yield text
 
 
+class _Tags(HTMLParser):
+    """Reads a page as a browser does, and refuses what none of our templates has."""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in TAGS, tag
+        assert not any(name.startswith("on") for name, _ in attrs)
+
+
+def _html(report: Report) -> Iterator[str]:
+    result = _result(report)
+    for page in (overview([result]), detail(result)):
+        tags = _Tags()
+        tags.feed(page.decode())
+        tags.close()
+        yield from page.decode().split("\n")
+
+
+def _metrics(report: Report) -> Iterator[str]:
+    text, _ = expose(registry_of(_result(report)))
+    families = list(text_string_to_metric_families(text.decode()))
+    assert [family.name for family in families] == [row.name for row in METRICS]
+    yield from text.decode().split("\n")
+
+
+def _result(report: Report) -> Result:
+    scrape = Scrape(Target("a.example", 22), FIRST_MODULE, MODULES[FIRST_MODULE], 10.0)
+    return Result(1, 0.0, scrape, report, expectation.assess(report, EXPECTATION))
+
+
 LINES: Final[dict[str, Callable[[Report], Iterator[str]]]] = {
     "line": _line,
     "page": _page,
     "plugin": _plugin,
     "tally": _tally,
     "json": _json,
+    "html": _html,
+    "metrics": _metrics,
 }
 """What each face shows. A face that is added to the product is a row here."""
 

@@ -35,6 +35,7 @@ TARGETS: Final = (
     Target("faces", 4096, ("script", "faces")),
     Target("reports", 9000, ("reports",)),
     Target("target_list", 4096, ("target_list",)),
+    Target("configuration", 2048, ("configuration",)),
     Target("command_line", 512, ("command_line",)),
 )
 

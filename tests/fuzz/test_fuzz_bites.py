@@ -11,6 +11,7 @@ from probe import text
 from probe.budget import Ledger
 from probe.cli import targets
 from probe.cli.arguments import parser
+from probe.exporter import config
 from probe.report import record
 from probe.ssh import kexinit, limits
 from probe.ssh.wire import PayloadReader
@@ -38,6 +39,7 @@ BROKEN = {
     "faces": Broken(text, "_escape_character", str),
     "reports": Broken(record, "_to_seconds", float),
     "target_list": Broken(targets, "_KEPT_OCTETS", targets.LONGEST_LINE_OCTETS),
+    "configuration": Broken(config, "_refuse", lambda *_: None),
     "command_line": Broken(parser, "_say_unknown", str),
 }
 
