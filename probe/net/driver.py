@@ -112,16 +112,15 @@ class Conversation:
         if self._mute:
             return
         self._unsent += octets
-        if self._unsent:
-            try:
-                sent = self._wire.send_nowait(self._unsent)
-            except OSError as error:
-                self._evidence.add_error("send", error.errno, error.strerror or "")
-                self._fall_silent()
-            else:
-                if sent:
-                    self._evidence.add_sent(self._unsent[:sent], self._stages.elapsed_s())
-                self._unsent = self._unsent[sent:]
+        try:
+            sent = self._wire.send_nowait(self._unsent)
+        except OSError as error:
+            self._evidence.add_error("send", error.errno, error.strerror or "")
+            self._fall_silent()
+        else:
+            if sent:
+                self._evidence.add_sent(self._unsent[:sent], self._stages.elapsed_s())
+            self._unsent = self._unsent[sent:]
 
     def _fall_silent(self) -> None:
         """Send no more: octets after a gap are no SSH, and a second errno is the first one's echo.

@@ -370,7 +370,7 @@ def test_asyncssh_ends_whatever_the_server_does(pytester: pytest.Pytester) -> No
                 asyncio.run(connect())
         """,
     )
-    result.assert_outcomes(passed=12)
+    result.assert_outcomes(passed=13)
 
 
 # Everybody who installed it pays. ----------------------------------------------------------------
