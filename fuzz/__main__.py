@@ -1,8 +1,10 @@
 """Fuzzes targets for a while, one after the other, and exits 1 if an invariant broke.
 
-python -m fuzz [TARGET …] [--seconds N] [--seed N] [--driver mutation|hypothesis|atheris]
+python -m fuzz [TARGET …] [--seconds N] [--executions N] [--seed N]
+               [--driver mutation|hypothesis|atheris]
 """
 
+import math
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
@@ -16,26 +18,28 @@ from fuzz.targets import BY_NAME, TARGETS, Target
 from fuzz.work import corpus
 
 
-def by_mutation(target: Target, seconds: float, seed: int) -> int:
+def by_mutation(target: Target, seconds: float, given: Namespace) -> int:
     """Mutate the corpus, with the standard library alone."""
-    mutator = mutation.Mutator(list(corpus(target).values()), seed, target.most_octets)
-    return say(target, mutation.fuzz(target.name, target.load(), mutator, seconds))
+    mutator = mutation.Mutator(list(corpus(target).values()), given.seed, target.most_octets)
+    tally = mutation.fuzz(target.name, target.load(), mutator, seconds, given.executions)
+    return say(target, tally)
 
 
-def by_hypothesis(target: Target, seconds: float, seed: int) -> int:
+def by_hypothesis(target: Target, seconds: float, given: Namespace) -> int:
     """Draw inputs with Hypothesis."""
     from fuzz import structured  # noqa: PLC0415 - the other drivers do without Hypothesis
 
-    return say(target, structured.fuzz(target, seconds, seed))
+    return say(target, structured.fuzz(target, seconds, given.seed))
 
 
-def by_atheris(target: Target, seconds: float, seed: int) -> int:
+def by_atheris(target: Target, seconds: float, given: Namespace) -> int:
     """Look for coverage with libFuzzer, in a process of its own."""
-    command = (sys.executable, "-m", "fuzz.guided", target.name, str(round(seconds)), str(seed))
+    words = (target.name, str(round(seconds)), str(given.seed))
+    command = (sys.executable, "-m", "fuzz.guided", *words)
     return int(subprocess.run(command, check=False).returncode != 0)  # noqa: S603 - ourselves
 
 
-DRIVERS: Final[dict[str, Callable[[Target, float, int], int]]] = {
+DRIVERS: Final[dict[str, Callable[[Target, float, Namespace], int]]] = {
     "mutation": by_mutation,
     "hypothesis": by_hypothesis,
     "atheris": by_atheris,
@@ -56,6 +60,12 @@ def options() -> Namespace:
     parser = ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="all of them if none is named")
     parser.add_argument("--seconds", type=float, default=60, help="in all (default: 60)")
+    parser.add_argument(
+        "--executions",
+        type=int,
+        default=math.inf,
+        help="mutated inputs of a target, at the most; of a seed they are the same everywhere",
+    )
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(2**31))
     parser.add_argument("--driver", choices=DRIVERS, default="mutation")
     parser.add_argument("--input", metavar="FILE", help="run this input alone, and let it raise")
@@ -76,7 +86,7 @@ def main() -> int:
         return 0
     print(f"seed {given.seed}", flush=True)
     run, seconds = DRIVERS[given.driver], given.seconds / len(targets)
-    return int(sum(run(target, seconds, given.seed) for target in targets) > 0)
+    return int(sum(run(target, seconds, given) for target in targets) > 0)
 
 
 if __name__ == "__main__":

@@ -98,21 +98,24 @@ def _result(report: Report) -> Result:
     return Result(1, 0.0, scrape, report, expectation.assess(report, EXPECTATION))
 
 
-LINES: Final[dict[str, Callable[[Report], Iterator[str]]]] = {
+Faces = dict[str, Callable[[Report], Iterator[str]]]
+
+LINES: Final[Faces] = {
     "line": _line,
     "page": _page,
     "plugin": _plugin,
     "tally": _tally,
     "json": _json,
-    "html": _html,
-    "metrics": _metrics,
 }
-"""What each face shows. A face that is added to the product is a row here."""
+"""What each face shows. A face that is added to the product is a row here, or in ``OWN``."""
+
+OWN: Final[Faces] = {"html": _html, "metrics": _metrics}
+"""Faces that show no report but our own."""
 
 
-def show(report: Report) -> None:
-    """Let every face show it. Nothing but lines of printable characters may come out."""
-    for face, lines in LINES.items():
+def show(report: Report, faces: Faces = LINES) -> None:
+    """Let faces show it. Nothing but lines of printable characters may come out."""
+    for face, lines in faces.items():
         for line in lines(report):
             assert line.isprintable(), (face, line)
 

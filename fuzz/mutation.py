@@ -1,5 +1,6 @@
 """Mutates inputs of a corpus, with nothing but the standard library."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -112,6 +113,7 @@ def fuzz(
     one_input: Callable[[bytes], None],
     mutator: Mutator,
     seconds: float,
+    most: float = math.inf,
 ) -> Tally:
     """Run mutated inputs for a while, and keep each that fails.
 
@@ -120,9 +122,10 @@ def fuzz(
         one_input: Raises if an input breaks its invariant.
         mutator: Where inputs come from.
         seconds: How long, on the real clock.
+        most: Inputs at the most.
     """
     began, executions, failures = time.monotonic(), 0, dict[object, Path]()
-    while time.monotonic() - began < seconds:
+    while executions < most and time.monotonic() - began < seconds:
         data = mutator.next_input()
         executions += 1
         try:

@@ -2,7 +2,7 @@
 
 from zlib import crc32
 
-from fuzz.faces import show, validate
+from fuzz.faces import LINES, OWN, show, validate
 from fuzz.play import play, read_script
 from probe.text import escape, quote, unescape
 
@@ -15,7 +15,7 @@ VALIDATED = 16
 def one_input(data: bytes) -> None:
     """Show the report on a server that plays a script, and the octets by themselves."""
     report = play(read_script(data))
-    show(report)
+    show(report, LINES | OWN)
     if crc32(data) % VALIDATED == 0:
         validate(report)
     shown, cut = escape(data, ENOUGH), escape(data, MOST)
