@@ -79,7 +79,7 @@ def memory() -> bool:
 
 
 def cpu() -> bool:
-    with responder(GOOD) as servers:
+    with responder(GOOD, SCRAPES_AT_ONCE) as servers:  # each is asked politely
         with exporter(servers) as (port, process):
             ours_us = us_a_scrape(port, process, servers, "ssh")
         print(f"CPU of a scrape {ours_us:8.0f} µs")
@@ -151,8 +151,10 @@ def exporter(servers: list[Address]) -> Iterator[tuple[int, int]]:
         ) as process:
             assert process.stderr is not None
             [port] = re.findall(r"http://127.0.0.1:(\d+)", process.stderr.readline())
-            yield int(port), process.pid
-            process.terminate()
+            try:
+                yield int(port), process.pid
+            finally:
+                process.terminate()
 
 
 @contextmanager
@@ -164,9 +166,11 @@ def blackbox() -> Iterator[tuple[int, int]]:
         config.write_text(modules)
         command = [BLACKBOX, f"--config.file={config}", "--web.listen-address=127.0.0.1:9115"]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-            wait_until(lambda: trio.run(ask, 9115, "/metrics"))
-            yield 9115, process.pid
-            process.terminate()
+            try:
+                wait_until(lambda: trio.run(ask, 9115, "/metrics"))
+                yield 9115, process.pid
+            finally:
+                process.terminate()
 
 
 def wait_until(ready: Callable[[], object]) -> None:
