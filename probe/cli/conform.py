@@ -12,7 +12,7 @@ from probe.catalogue.row import Level
 from probe.cli.arguments.conform import STDOUT
 from probe.cli.colours import paint
 from probe.cli.output import complain, is_colourful
-from probe.cli.printing import Say, print_lines, run_printing
+from probe.cli.printing import Say, cause, print_lines, run_printing
 from probe.cli.status import FAILED, NOT_CONFORMING, USAGE
 from probe.conform import suite
 from probe.conform.expected import Comparison, compare
@@ -83,7 +83,7 @@ class _Conform:
         try:
             await self._run(_be_quiet if self._options.json == STDOUT else say)
         except* CouldNotStartError as group:
-            self.trouble = str(_first(group))
+            self.trouble = str(cause(group))
         finally:
             if self.trouble is None:
                 self._report(say)
@@ -96,8 +96,7 @@ class _Conform:
                 say("\n".join(self._lines(ended)))
         say(self._summary())
 
-    def failed(self, level: Level) -> int:
-        """Count the cases that failed at a level."""
+    def _failed(self, level: Level) -> int:
         return sum(1 for one in self._ended if one.judgement.level is level)
 
     def _report(self, say: Say) -> None:
@@ -142,18 +141,12 @@ class _Conform:
     def _summary(self) -> str:
         counts = Counter(one.judgement.result for one in self._ended)
         told = ", ".join(f"{counts[result]} {result}" for result in Result if counts[result])
-        failed = ", ".join(f"{self.failed(level)} {level}" for level in Level)
+        failed = ", ".join(f"{self._failed(level)} {level}" for level in Level)
         return f"{self._options.name}: {len(self._ended)} cases: {told}; failed: {failed}"
 
 
 def _be_quiet(_: str) -> None:
     """Say nothing: standard output is a report's."""
-
-
-def _first(error: Exception) -> Exception:
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _say_surprises(comparison: Comparison) -> Iterator[str]:

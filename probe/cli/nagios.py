@@ -3,7 +3,7 @@
 import sys
 from argparse import Namespace
 
-from probe.cli.printing import Say, run_printing
+from probe.cli.printing import Say, cause, run_printing
 from probe.cli.status import OUTPUT_LOST, STATUSES
 from probe.nagios import Result, judge_report, say_unknown
 from probe.prober import check
@@ -16,19 +16,12 @@ def run(options: Namespace) -> int:
     try:
         status = run_printing(plugin.run)
     except Exception as error:  # noqa: BLE001 - a monitor reads standard output, and wants a line
-        print(say_unknown(f"sshprobe itself failed: {_cause(error)!r}"))  # noqa: T201 - there is no more loop
+        print(say_unknown(f"sshprobe itself failed: {cause(error)!r}"))  # noqa: T201 - there is no more loop
         sys.excepthook(type(error), error, error.__traceback__)
         return STATUSES[State.UNKNOWN]
     if status and status != OUTPUT_LOST:
         print(say_unknown("interrupted before the probe had ended"))  # noqa: T201 - as above
     return STATUSES[plugin.state]
-
-
-def _cause(error: Exception) -> Exception:
-    """Return what nurseries put in groups."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 class _Plugin:

@@ -45,6 +45,13 @@ def print_lines(lines: Iterable[str]) -> int:
     return run_printing(say_all)
 
 
+def cause(error: Exception) -> Exception:
+    """Return what nurseries put in groups."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 class _Printer:
     def __init__(self) -> None:
         self._unwritten = 0
