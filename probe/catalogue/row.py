@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from probe.catalogue.moves import Move, ShrinkWindow, Turns, Vanish
 from probe.catalogue.naive import Bite
@@ -73,6 +74,10 @@ class Server:
         """What it does for each client in turn; most servers do the same for all."""
         first = self.moves[0]
         return first.parts if isinstance(first, Turns) else (self.moves,)
+
+    def fits(self, pattern: str) -> bool:
+        """Whether its id or its name fits a pattern, as a shell has them."""
+        return fnmatchcase(self.id, pattern) or fnmatchcase(self.name, pattern)
 
     @property
     def needs_kernel(self) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Final
 
 from probe.catalogue.moves import Drip, Move, Repeat, Wait
@@ -85,9 +84,7 @@ def select(patterns: Iterable[str], kind: Kind, limit_s: float) -> list[Case]:
 
 def fitting(pattern: str) -> Iterator[str]:
     """Give the names of the servers whose id or name a pattern fits."""
-    for row in SERVERS:
-        if fnmatchcase(row.name, pattern) or fnmatchcase(row.id, pattern):
-            yield row.name
+    return (row.name for row in SERVERS if row.fits(pattern))
 
 
 def case_of(row: Server, kind: Kind, limit_s: float) -> Case:

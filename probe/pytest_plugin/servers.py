@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from typing import Final, NamedTuple, Self, TypeVar
 
 import pytest
@@ -43,7 +42,7 @@ def choose(*sets_of_patterns: Sequence[str]) -> list[Server]:
 
 
 def _matches(row: Server, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(word, pattern) for word in (row.id, row.name) for pattern in patterns)
+    return any(map(row.fits, patterns))
 
 
 class _Clients:
