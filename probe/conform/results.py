@@ -7,6 +7,8 @@ from typing import Any, Final, NamedTuple
 from probe.catalogue.servers import SERVERS
 from probe.conform.observed import Talk
 from probe.conform.suite import Client, Ended, Patience
+from probe.report.record import passage_members
+from probe.report.words import seconds
 from probe.version import VERSION
 
 SCHEMA: Final = 1
@@ -79,14 +81,14 @@ def _case(ended: Ended, patience: Patience) -> dict[str, Any]:
         "result": judgement.result,
         "failed": judgement.level,
         "why": judgement.why,
-        "spent_s": _round(seen.spent_s),
+        "spent_s": seconds(seen.spent_s),
         "status": seen.status,
         "succeeded": seen.succeeded,
         "left": list(seen.left),
         "output": seen.output,
-        "cpu_s": _round(seen.cpu_s),
+        "cpu_s": seconds(seen.cpu_s),
         "peak_octets": seen.peak_octets,
-        "began_s": _round(seen.began_s),
+        "began_s": seconds(seen.began_s),
         "connections": len(seen.talks),
         "talks": [_talk(talk) for talk in seen.talks[:_KEPT_TALKS]],
     }
@@ -94,17 +96,8 @@ def _case(ended: Ended, patience: Patience) -> dict[str, Any]:
 
 def _talk(talk: Talk) -> dict[str, Any]:
     return {
-        "opened_s": _round(talk.opened_s),
-        "passages": [
-            {
-                "at_s": _round(passage.at_s),
-                "side": passage.side,
-                "offset": passage.offset,
-                "length": passage.length,
-                "hex": passage.octets.hex(),
-            }
-            for passage in talk.transcript
-        ],
+        "opened_s": seconds(talk.opened_s),
+        "passages": [passage_members(passage) for passage in talk.transcript],
     }
 
 
@@ -122,7 +115,3 @@ def read(text: str) -> dict[str, Any]:
         message = f"results of schema {members.get('schema')}; this version reads {SCHEMA}"
         raise ValueError(message)
     return dict(members)
-
-
-def _round(seconds: float) -> float:
-    return round(seconds, 6)

@@ -77,7 +77,9 @@ def to_members(seen: Evidence, *, transcript: bool) -> dict[str, object]:
             "first_s": _seconds(seen.first_octet_s),
             "last_s": _seconds(seen.last_octet_s),
         },
-        "transcript": [_passage(passage) for passage in seen.transcript] if transcript else None,
+        "transcript": [passage_members(passage) for passage in seen.transcript]
+        if transcript
+        else None,
     }
 
 
@@ -143,7 +145,8 @@ def _finding(finding: Finding) -> dict[str, object]:
     }
 
 
-def _passage(passage: Passage) -> dict[str, object]:
+def passage_members(passage: Passage) -> dict[str, object]:
+    """Return a passage of a transcript as members of JSON."""
     return {
         "at_s": seconds(passage.at_s),
         "side": passage.side,
