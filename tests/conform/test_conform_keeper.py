@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
+from conform_pieces import lives
 
 from probe.conform import keeper
 from probe.conform.suite import KEEPER
@@ -42,17 +42,6 @@ def account_of(given: keeper.Orders) -> dict[str, Any]:
 
 def python(program: str) -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", "-c", f"import os, subprocess, sys, time\n{program}")
-
-
-def lives(mark: str) -> bool:
-    """Whether some process has ``mark`` on its command line."""
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if mark.encode() in file.read_bytes():
-                return True
-        except OSError:
-            continue
-    return False
 
 
 def sleeper(name: str) -> str:

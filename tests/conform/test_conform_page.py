@@ -2,13 +2,13 @@
 
 import json
 import re
-import shutil
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import chromium
 import pytest
 from conform_samples import HOSTILE, MIXED, TALK, run_of, runs, unhurried, with_hostile_texts
 from hypothesis import given
@@ -23,20 +23,6 @@ from probe.conform.words import clean, count
 from probe.text import dump
 from probe.version import VERSION
 
-CHROMIUM = shutil.which("chromium")
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 TWO = [run_of(MIXED), run_of({"silent": MIXED["closes-at-once"]}, "other 2.0", complete=False)]
 
 PATIENCE_MS = 5000
@@ -47,7 +33,7 @@ Open = Callable[..., Page]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = chromium.launch(playwright)
         yield browser
         browser.close()
 
@@ -89,7 +75,7 @@ def shown(page: Page) -> list[str]:
 # In a browser. -----------------------------------------------------------------------------------
 
 
-@needs_browser
+@chromium.needed
 def test_counts_are_those_of_the_cases(open_page: Open) -> None:
     page = open_page(TWO)
     rows = page.locator("#summary tbody tr")
@@ -105,7 +91,7 @@ def test_counts_are_those_of_the_cases(open_page: Open) -> None:
     assert page.title() == "ssh 1.0, other 2.0: sshprobe conform"
 
 
-@needs_browser
+@chromium.needed
 def test_matrix_says_every_result_in_words(open_page: Open) -> None:
     page = open_page(TWO)
     assert {
@@ -130,7 +116,7 @@ def test_matrix_says_every_result_in_words(open_page: Open) -> None:
     ]
 
 
-@needs_browser
+@chromium.needed
 def test_cell_opens_what_is_known_of_the_case(open_page: Open) -> None:
     page = open_page(TWO)
     case = next(case for case in TWO[0]["cases"] if case["name"] == "garbage")
@@ -155,7 +141,7 @@ def test_cell_opens_what_is_known_of_the_case(open_page: Open) -> None:
     assert "#" not in page.url
 
 
-@needs_browser
+@chromium.needed
 def test_transcript_has_both_sides(open_page: Open) -> None:
     page = open_page([run_of(MIXED)], "#ssh-1-0/silent")
     expect(page.locator(".passage pre").last).not_to_be_empty()
@@ -189,7 +175,7 @@ FILTERS: dict[str, tuple[Callable[[Page], object], int]] = {
 }
 
 
-@needs_browser
+@chromium.needed
 def test_filters(open_page: Open) -> None:
     page = open_page(TWO)
     assert len(shown(page)) == 8
@@ -201,7 +187,7 @@ def test_filters(open_page: Open) -> None:
         assert page.locator(".layer:visible").count() <= left
 
 
-@needs_browser
+@chromium.needed
 def test_deep_link_and_ways_from_a_case_to_others(open_page: Open) -> None:
     page = open_page(TWO, "#other-2-0/silent")
     expect(page.get_by_role("dialog", name="silent")).to_contain_text("other 2.0")
@@ -218,7 +204,7 @@ def test_deep_link_and_ways_from_a_case_to_others(open_page: Open) -> None:
     expect(cell(page, "silent")).to_be_focused()
 
 
-@needs_browser
+@chromium.needed
 def test_link_to_nothing_opens_nothing(open_page: Open) -> None:
     page = open_page(TWO, "#a/%ff")
     expect(page.locator("dialog")).to_be_hidden()
@@ -227,7 +213,7 @@ def test_link_to_nothing_opens_nothing(open_page: Open) -> None:
         expect(page.locator("dialog")).to_be_visible(visible=fragment == "#ssh-1-0/silent")
 
 
-@needs_browser
+@chromium.needed
 def test_keyboard_is_enough(open_page: Open) -> None:
     page = open_page(TWO)
     page.get_by_label("Text").focus()
@@ -248,7 +234,7 @@ def test_keyboard_is_enough(open_page: Open) -> None:
     expect(cell(page, "silent")).to_be_focused()
 
 
-@needs_browser
+@chromium.needed
 def test_hostile_texts_are_shown_and_run_nothing(open_page: Open) -> None:
     page = open_page([with_hostile_texts(run_of(MIXED, HOSTILE))])
     page.get_by_text("How each client was run").click()
@@ -263,7 +249,7 @@ def test_hostile_texts_are_shown_and_run_nothing(open_page: Open) -> None:
     assert page.title().startswith(clean(HOSTILE))
 
 
-@needs_browser
+@chromium.needed
 def test_policy_forbids_what_the_page_does_not_have(browser: Browser, tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     file.write_text(to_html(TWO), encoding="utf-8")
@@ -291,7 +277,7 @@ def test_policy_forbids_what_the_page_does_not_have(browser: Browser, tmp_path: 
     ]
 
 
-@needs_browser
+@chromium.needed
 @pytest.mark.parametrize("fragment", ["", "#ssh-1-0/silent"])
 def test_nothing_is_wider_than_a_phone(open_page: Open, fragment: str) -> None:
     long = run_of(MIXED, "a client of a very long name " + "x" * 80)
@@ -333,7 +319,7 @@ CONTRASTS = """() => {
 }"""
 
 
-@needs_browser
+@chromium.needed
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_has_contrast(open_page: Open, scheme: str) -> None:
     page = open_page(TWO, "#ssh-1-0/garbage", color_scheme=scheme)

@@ -4,11 +4,20 @@ import os
 import re
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import trio
-from conform_pieces import CONNECTS, LIMIT_S, QUICK, WAITS_FOR_EVER, case, driver, judged, observe
+from conform_pieces import (
+    CONNECTS,
+    LIMIT_S,
+    QUICK,
+    WAITS_FOR_EVER,
+    case,
+    driver,
+    judged,
+    lives,
+    observe,
+)
 from conform_pieces import python as program
 
 from probe.catalogue.captured import OPENSSH_IDENTIFICATION
@@ -239,22 +248,11 @@ def test_a_run_that_is_left_early_leaves_no_process_behind() -> None:
     async def leave_early() -> None:
         client = Client(("sleep", mark, "{port}"))
         async with run(select(["K00*"], Kind.LOGIN, 60.0), client, QUICK, 4):
-            while not _lives(mark):  # noqa: ASYNC110 - no event tells of a process
+            while not lives(mark):  # noqa: ASYNC110 - no event tells of a process
                 await trio.sleep(0.01)
 
     trio.run(leave_early)
-    assert not _lives(mark)
-
-
-def _lives(mark: str) -> bool:
-    return any(mark.encode() in _read(file) for file in Path("/proc").glob("[0-9]*/cmdline"))
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""
+    assert not lives(mark)
 
 
 def test_words_in_braces_are_filled_in_and_others_stay() -> None:

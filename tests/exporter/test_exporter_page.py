@@ -1,24 +1,11 @@
 """The pages in a real browser: light and dark, desktop and phone, with hostile servers on show."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
+import chromium
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from test_exporter_process import allowing, exporter, get, ssh_server
-
-CHROMIUM = "chromium"
-
-OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 DESKTOP = (1280, 800)
 PHONE = (360, 640)
@@ -28,12 +15,7 @@ HOSTILE = (
     b"\xe2\x80\xae\x1b[31m<b>" + b"x" * 120 + b"\r\n"
 )
 
-pytestmark = [
-    pytest.mark.real_time,
-    pytest.mark.skipif(
-        shutil.which(CHROMIUM) is None and not os.environ.get("CI"), reason="needs chromium"
-    ),
-]
+pytestmark = [pytest.mark.real_time, chromium.needed]
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +33,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        path = shutil.which(CHROMIUM)
-        yield playwright.chromium.launch(executable_path=path, args=list(OPTIONS))
+        yield chromium.launch(playwright)
 
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
