@@ -174,7 +174,7 @@ def test_a_driver_that_ends_without_a_word_has_crashed() -> None:
 
 def test_the_time_of_a_driver_is_that_of_its_call() -> None:
     slow = Client(
-        driver("time.sleep(0.3)", CONNECTS, "s.close()", FAILS, "time.sleep(0.3)"), is_driver=True
+        driver("time.sleep(0.6)", CONNECTS, "s.close()", FAILS, "time.sleep(0.6)"), is_driver=True
     )
     seen = observe(case("silent"), slow)
     assert 0.3 <= seen.spent_s < LIMIT_S
