@@ -37,7 +37,7 @@ from typing import Final, NamedTuple
 from probe.ssh import kexinit, limits, messages, packet, rules
 from probe.ssh.buffer import ReceiveBuffer
 from probe.ssh.identification import Identification, LineBefore, encode_identification, read_line
-from probe.ssh.kexinit import OFFER, KexInit
+from probe.ssh.kexinit import OFFER, Algorithms, KexInit, Negotiated
 from probe.ssh.messages import Debug, Disconnect, ExtInfo, Ignore, Message
 from probe.ssh.rules import Finding, Findings, ProtocolViolation
 
@@ -244,10 +244,18 @@ class Handshake:
             self._findings.note(rules.STRICT_KEX_ABSENT)
         elif self._units:
             self._findings.note(rules.STRICT_KEX_BROKEN)
-        chosen = kexinit.negotiate(OFFER, offer.algorithms)
-        if None in chosen:
-            missing = [field for field, name in chosen._asdict().items() if name is None]
+        if any(map(frozenset.isdisjoint, _OFFERED, offer.algorithms)):
+            self._note_missing(offer.algorithms)
+
+    def _note_missing(self, algorithms: Algorithms) -> None:
+        chosen = kexinit.negotiate(OFFER, algorithms)
+        missing = [field for field, name in chosen._asdict().items() if name is None]
+        if missing:  # a cipher may need no MAC
             self._findings.note(rules.NO_COMMON_ALGORITHM, ", ".join(missing))
+
+
+_OFFERED: Final = tuple(map(frozenset, OFFER[: len(Negotiated._fields)]))
+"""What a choice is made from. Only a server with nothing of one of these needs a closer look."""
 
 
 def _decode(payload: bytes, findings: Findings) -> Ignore | Debug | ExtInfo | Disconnect | KexInit:

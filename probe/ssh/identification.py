@@ -1,11 +1,12 @@
 """The identification string and the lines before it: RFC 4253 §4.2."""
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from probe.ssh import limits, rules
 from probe.ssh.buffer import ReceiveBuffer
-from probe.ssh.rules import Findings, ProtocolViolation
+from probe.ssh.rules import Finding, Findings, ProtocolViolation
 
 PREFIX: Final = b"SSH-"
 PROTOVERSION: Final = b"2.0"
@@ -16,6 +17,10 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\udc80-\udc9f]")
 """RFC 4251 §9.2: C0 but tab, DEL, and C1: as UTF-8, or as octets that are none (surrogates)."""
 
 _NOT_PRINTABLE_ASCII: Final = re.compile(rb"[^!-~]")
+
+KNOWN_STRINGS: Final = 64
+"""Identification strings of lawful length that are remembered: of a fleet's few dozen software
+versions each is understood once."""
 
 
 class LineBefore(NamedTuple):
@@ -89,16 +94,28 @@ def _line_before(line: bytes, findings: Findings) -> LineBefore:
 
 
 def _identification(line: bytes, findings: Findings) -> Identification:
+    is_lawful = len(line) <= limits.IDENTIFICATION_LAW_OCTETS
+    identification, noted = (_read_known if is_lawful else _read)(line)
+    for rule, detail in noted:
+        findings.note(rule, detail)
+    return identification
+
+
+def _read(line: bytes) -> tuple[Identification, tuple[Finding, ...]]:
     octets = line[:-1].rstrip(b"\r")
     if line.endswith(b"\0"):
         raise ProtocolViolation(rules.NUL_IN_IDENTIFICATION, octets)
     if b"\r" in octets:
         raise ProtocolViolation(rules.CR_IN_IDENTIFICATION, octets)
     identification = _split(octets)
+    findings = Findings()
     _judge_line_end(line, identification, findings)
     _judge_softwareversion(identification.softwareversion, findings)
     _judge_comments(identification.comments, findings)
-    return identification
+    return identification, findings.seen()
+
+
+_read_known = lru_cache(KNOWN_STRINGS)(_read)
 
 
 def _split(octets: bytes) -> Identification:

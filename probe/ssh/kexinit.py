@@ -324,7 +324,7 @@ def _note_names(field: str, names: NameList, findings: Findings) -> None:
 
 
 def _judge_fixed_fields(kexinit: KexInit, follows: int, findings: Findings) -> None:
-    if len(set(kexinit.cookie)) == 1:
+    if kexinit.cookie == kexinit.cookie[:1] * limits.COOKIE_OCTETS:
         findings.note(rules.COOKIE_NOT_RANDOM, kexinit.cookie)
     if follows not in (0, 1):
         findings.note(rules.BOOLEAN_NOT_0_OR_1, f"{follows}")
