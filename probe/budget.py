@@ -1,6 +1,7 @@
 """How long a probe may take, stage by stage: arithmetic on seconds, no clock."""
 
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -108,6 +109,9 @@ class Budget:
         first_octet_s: From there to the server's first octet.
         kexinit_s: From the identification string to the end of KEXINIT.
 
+    Attributes:
+        limits_s: The limits of all stages, by name.
+
     Raises:
         ValueError: A limit is not a finite number above zero.
 
@@ -118,7 +122,7 @@ class Budget:
         Budget(limit_s=10.0, identification_s=2.0)
     """
 
-    __slots__ = ("_by_hand", "_limits_s")
+    __slots__ = ("_by_hand", "limits_s")
 
     def __init__(  # noqa: PLR0913 - a keyword for each row of STAGES
         self,
@@ -142,13 +146,13 @@ class Budget:
             stage: _checked(stage, value) for stage, value in given.items() if value is not None
         }
         scale = self._by_hand[Stage.PROBE] / STAGES[0].limit_s
-        self._limits_s: dict[str, float] = {
+        self.limits_s: Mapping[str, float] = {
             row.stage: self._by_hand.get(row.stage, row.limit_s * scale) for row in STAGES
         }
 
     def __getitem__(self, stage: str) -> float:
         """Return the limit of ``stage`` in seconds. Raises ``KeyError`` for an unknown stage."""
-        return self._limits_s[stage]
+        return self.limits_s[stage]
 
     def within(self, limit_s: float) -> "Budget":
         """Return the same limits of the stages in a whole probe of ``limit_s`` at the most.
@@ -215,39 +219,55 @@ class Ledger:
     When deadlines of nested scopes expire together, the scope that caught the cancellation says
     nothing about the cause. The ledger does: it knows every deadline and compares numbers.
 
-    All instants are seconds on a clock of the caller's choice.
+    All instants are seconds on a clock of the caller's choice. The ledger does not read it: what
+    happens, happens at ``now``, which the caller moves on whenever time may have passed.
+
+    Attributes:
+        budget: How long each stage may take.
+        began_at: When the probe began.
+        now: The present instant.
+        due_at: The earliest deadline of the stages that run; infinity if none does.
     """
 
-    __slots__ = ("_began", "_budget", "_due_at", "_ended", "_running", "began_at")
+    __slots__ = (
+        "_began",
+        "_due_outside",
+        "_ended",
+        "_running",
+        "began_at",
+        "budget",
+        "due_at",
+        "now",
+    )
 
     def __init__(self, budget: Budget, now: float) -> None:
+        self.budget = budget
         self.began_at = now
-        self._budget = budget
+        self.now = now
+        self.due_at = math.inf
         self._began: dict[Stage, float] = {}
         self._ended: dict[Stage, float] = {}
         self._running: list[Stage] = []  # outermost first
-        self._due_at: list[float] = [math.inf]  # outside of all, then inside each
+        self._due_outside: list[float] = []  # of each
 
-    def enter(self, stage: Stage, now: float) -> None:
+    def begin(self, stage: Stage) -> None:
         """Begin ``stage`` inside those that run. If it runs, this changes nothing."""
-        if stage not in self._running:
-            self._began[stage] = now
-            self._running.append(stage)
-            self._due_at.append(min(now + self._budget[stage], self._due_at[-1]))
+        if stage in self._running:
+            return
+        self._began[stage] = now = self.now
+        self._running.append(stage)
+        self._due_outside.append(self.due_at)
+        self.due_at = min(self.due_at, now + self.budget.limits_s[stage])
 
-    def leave(self, stage: Stage, now: float) -> None:
+    def leave(self, stage: Stage) -> None:
         """End ``stage`` and all inside it: what it waited for happened.
 
         A stage that fails is never left. A second call changes nothing, nor does one for a stage
         that never began.
         """
         while stage in self._running:
-            self._ended[self._running.pop()] = now
-            self._due_at.pop()
-
-    def due_at(self) -> float:
-        """Return the earliest deadline of the stages that run; infinity if none does."""
-        return self._due_at[-1]
+            self._ended[self._running.pop()] = self.now
+            self.due_at = self._due_outside.pop()
 
     def where(self) -> Stage | None:
         """Return the innermost stage that runs; ``None`` if none does."""
@@ -259,16 +279,20 @@ class Ledger:
 
     def deadline(self, stage: Stage) -> float:
         """Return the instant at which ``stage``, once entered, runs out."""
-        return self._began[stage] + self._budget[stage]
+        return self._began[stage] + self.budget.limits_s[stage]
 
-    def times(self, now: float) -> tuple[StageTime, ...]:
-        """Return a row for each stage that began, in order, as of ``now``."""
+    def elapsed_s(self) -> float:
+        """Return the seconds since the probe began."""
+        return self.now - self.began_at
+
+    def times(self) -> tuple[StageTime, ...]:
+        """Return a row for each stage that began, in order."""
         return tuple(
             StageTime(
                 stage,
                 began - self.began_at,
-                self._ended.get(stage, now) - began,
-                self._budget[stage],
+                self._ended.get(stage, self.now) - began,
+                self.budget.limits_s[stage],
                 stage in self._ended,
             )
             for stage, began in self._began.items()

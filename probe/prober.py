@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from socket import AF_INET, AF_INET6, AF_UNSPEC
 from typing import Final, Literal
 
@@ -109,7 +108,7 @@ async def check_found(
 
     They are dialled as given and never looked up again: who judges them judges what is dialled.
     """
-    stages = Stages(looked_up.budget, looked_up.ledger.began_at)
+    stages = Stages(looked_up.budget, looked_up.began_at)
 
     async def converse(stages: Stages, evidence: Evidence) -> None:
         stages.share_resolve(looked_up)
@@ -158,12 +157,20 @@ class Route:
         """Connect to one of ``addresses``, else of those that the name has, and converse there."""
         if addresses is None:
             addresses = await self.resolve(stages, evidence)
-        stream = await connect(addresses, stages, evidence, self._source)
-        with closing(stream):
-            try:
-                await Conversation(stream, stages, evidence).run()
-            finally:
+        stream = conversation = None
+        try:
+            with stages.open(Stage.CONNECT) as opened:
+                stream = await connect(addresses, stages, evidence, self._source)
+                conversation = Conversation(stream, stages, evidence)
+                await conversation.run(opened)
+        except Expired:
+            if conversation is None:
+                raise
+            await conversation.resume()
+        finally:
+            if stream is not None:
                 kernel.record(stream.socket, evidence)
+                stream.close()
 
 
 async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET) -> Report:
@@ -185,7 +192,7 @@ async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET)
     async def converse(stages: Stages, evidence: Evidence) -> None:
         with stages.open(Stage.PROBE):  # bounds the task that sends; no other stage does
             async with open_wire(stream, evidence) as wire:
-                await Conversation(wire, stages, evidence).run()
+                await Conversation(wire, stages, evidence).hold()
 
     await _conduct(converse, stages, evidence)
     return report_of(evidence)
@@ -227,16 +234,17 @@ async def _conduct(
         evidence.end = ended.end
     except Expired:
         evidence.end = End.DEADLINE
-        evidence.whose = stages.ledger.whose()
+        evidence.whose = stages.whose()
     except Exception as error:  # a bug of ours must become a verdict: UNKNOWN
         evidence.end = End.INTERNAL
         evidence.internal_error = repr(error)
         LOGGER.exception("sshprobe itself failed")
+    stages.tick()
     evidence.spent_s = stages.elapsed_s()
     if evidence.end is End.COMPLETE:
         stages.leave(Stage.PROBE)
-    evidence.where = stages.ledger.where()
-    evidence.stages = stages.ledger.times(stages.ledger.began_at + evidence.spent_s)
+    evidence.where = stages.where()
+    evidence.stages = stages.times()
     evidence.findings += tuple(liveness.findings(evidence))
 
 

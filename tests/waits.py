@@ -125,8 +125,8 @@ def _due(frames: list[FrameType]) -> Due | None:
         return None
     for frame in calls:  # all that waits in prober.py has them by this name
         stages = frame.f_locals.get("stages")
-        if isinstance(stages, Stages) and (stage := stages.ledger.whose()):
-            at = stages.ledger.deadline(stage)
+        if isinstance(stages, Stages) and (stage := stages.whose()):
+            at = stages.deadline(stage)
             return Due(at, f"{stage} is due at {at}")
     return Due(-math.inf, "no stage runs")
 

@@ -131,21 +131,21 @@ async def connect(
 
     Args:
         addresses: At least one.
-        stages: Where the stage ``connect`` is opened, once for all addresses.
+        stages: Where the stage ``connect`` is open, one for all addresses. It is left at success.
         evidence: Where outcomes are recorded.
         source: Where connections shall come from; the system's choice if ``None``.
 
     Raises:
         Ended: No address could be connected to.
     """
-    with stages.open(Stage.CONNECT):
-        if len(addresses) == 1:
-            winner = await _dial(addresses[0], stages, evidence, source)
-        else:
-            winner = await _Race(stages, evidence, source).run(addresses)
-        if winner is None:
-            raise Ended(End.UNCONNECTED)
-        return TcpStream(winner)
+    if len(addresses) == 1:
+        winner = await _dial(addresses[0], stages, evidence, source)
+    else:
+        winner = await _Race(stages, evidence, source).run(addresses)
+    if winner is None:
+        raise Ended(End.UNCONNECTED)
+    stages.leave(Stage.CONNECT)
+    return TcpStream(winner)
 
 
 def _look_up(
@@ -244,6 +244,7 @@ async def _dial(
     """
     family, address = info
     written = _written(address)
+    stages.tick()
     began_s = stages.elapsed_s()
     outcome, failed = "abandoned", None
     sock: socket.socket | None = None
@@ -259,6 +260,7 @@ async def _dial(
     finally:
         if sock is not None and outcome != "connected":
             sock.close()
+        stages.tick()
         spent_s = stages.elapsed_s() - began_s
         evidence.add_attempt(Attempt(written, began_s, spent_s, outcome, failed or None))
     if outcome != "connected":

@@ -1,8 +1,8 @@
 """Moves octets between a stream and the machine, and fills in the evidence."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from ssl import SSLError
 from typing import Final, Protocol
 
@@ -10,7 +10,7 @@ import trio
 
 from probe.budget import Stage
 from probe.evidence import KEPT_OCTETS, End, Evidence
-from probe.net.stages import Ended, Expired, Stages, open_nursery
+from probe.net.stages import Ended, Expired, OpenStage, Stages, open_nursery
 from probe.net.tcp import READ_OCTETS
 from probe.ssh.handshake import RANDOM_OCTETS, Closed, Event, Handshake, Violation
 from probe.ssh.identification import Identification, LineBefore
@@ -47,7 +47,7 @@ class Conversation:
     Args:
         wire: The connection.
         stages: Where the stages from ``identification`` on are opened.
-        evidence: Filled in; after ``run`` it is whole, however ``run`` ended.
+        evidence: Filled in; it is whole after each of the methods, however that ended.
     """
 
     __slots__ = ("_evidence", "_machine", "_mute", "_stages", "_unsent", "_wire")
@@ -60,48 +60,64 @@ class Conversation:
         self._unsent = b""
         self._mute = False
 
-    async def run(self) -> None:
-        """Hold the conversation until KEXINIT is in.
+    async def hold(self) -> None:
+        """Hold the conversation in scopes of its own. Raises like ``run`` and ``resume``."""
+        try:
+            with self._stages.open(Stage.IDENTIFICATION) as opened:
+                await self.run(opened)
+        except Expired:
+            await self.resume()
+
+    async def run(self, opened: OpenStage) -> None:
+        """Hold the conversation in a context that is open, until KEXINIT is in.
 
         Raises:
             Ended: The server ended it, broke a rule, or vanished.
-            Expired: A stage of it ran out of time.
         """
         try:
             self._send(self._machine.octets_to_send())
             self._stages.begin(Stage.IDENTIFICATION)
             self._stages.begin(Stage.FIRST_OCTET)
-            self._take_what_is_there()
-            while stage := self._awaited():
-                await self._wait(stage)
-        except trio.BrokenResourceError as error:
-            record_broken(self._evidence, "recv", error)
-            raise Ended(End.BROKEN) from None
+            await self._listen(opened)
+        finally:
+            self._conclude()
+
+    async def resume(self) -> None:
+        """Go on after a deadline cut ``run``, if all the same something came in time.
+
+        Raises:
+            Ended: As for ``run``.
+            Expired: Nothing came.
+        """
+        try:
+            while not self._is_complete():
+                if not (self._stages.have_time() or self._arrived_after_all()):
+                    raise Expired
+                with suppress(Expired), self._stages.open(Stage.PROBE) as opened:
+                    await self._listen(opened)
         finally:
             self._conclude()
 
     # Waiting. ------------------------------------------------------------------------------------
 
-    def _awaited(self) -> Stage | None:
-        """Return the innermost stage that runs; ``None`` once all has come."""
-        return None if self._evidence.end is End.COMPLETE else self._stages.ledger.where()
-
-    async def _wait(self, stage: Stage) -> None:
-        """Wait in one scope until all has come, or until its deadline passes and something came."""
+    async def _listen(self, opened: OpenStage) -> None:
+        """Wait and take what comes until all has come."""
         try:
-            with self._stages.open(stage) as opened:
-                while self._awaited():
-                    opened.follow()
-                    await self._readable()
-                    self._take_what_is_there()
-        except Expired:
-            if not (self._stages.have_time() or self._arrived_after_all()):
-                raise
+            while not self._is_complete():
+                opened.follow()
+                await (self._send_and_wait() if self._unsent else self._wire.wait_readable())
+                self._take_what_is_there()
+        except trio.BrokenResourceError as error:
+            record_broken(self._evidence, "recv", error)
+            raise Ended(End.BROKEN) from None
+
+    def _is_complete(self) -> bool:
+        return self._evidence.end is End.COMPLETE
 
     def _arrived_after_all(self) -> bool:
         """Read what is there without waiting: a stall of ours is not the server's silence."""
-        stage = self._awaited()
-        while stage is self._awaited():
+        stage = self._stages.where()
+        while stage is self._stages.where() and not self._is_complete():
             if not self._take_what_is_there():
                 return False
         return True
@@ -118,6 +134,7 @@ class Conversation:
             self._evidence.add_error("send", error.errno, error.strerror or "")
             self._fall_silent()
         else:
+            self._stages.tick()
             if sent:
                 self._evidence.add_sent(self._unsent[:sent], self._stages.elapsed_s())
             self._unsent = self._unsent[sent:]
@@ -130,11 +147,8 @@ class Conversation:
         self._mute = True
         self._unsent = b""
 
-    def _readable(self) -> Awaitable[None]:
-        """Wait for what comes next, and meanwhile send what the kernel did not take."""
-        return self._send_and_wait() if self._unsent else self._wire.wait_readable()
-
     async def _send_and_wait(self) -> None:
+        """Wait for what comes next, and meanwhile send what the kernel did not take."""
         async with open_nursery() as nursery:
             nursery.start_soon(self._send_rest)
             await self._wire.wait_readable()
@@ -156,9 +170,11 @@ class Conversation:
         except OSError as error:
             self._evidence.add_error("recv", error.errno, error.strerror or "")
             raise Ended(End.BROKEN) from None
-        if octets is not None:
-            self._take(octets)
-        return octets is not None
+        if octets is None:
+            return False
+        self._stages.tick()
+        self._take(octets)
+        return True
 
     def _take(self, octets: bytes) -> None:
         if octets:
@@ -167,7 +183,7 @@ class Conversation:
             self._machine.receive_octets(octets)
         else:
             self._machine.receive_eof()
-        while self._awaited() and (event := self._machine.next_event()) is not None:
+        while not self._is_complete() and (event := self._machine.next_event()) is not None:
             self._record(event)
 
     # Evidence. -----------------------------------------------------------------------------------
@@ -175,8 +191,6 @@ class Conversation:
     def _record(self, event: Event) -> None:
         evidence = self._evidence
         match event:
-            case LineBefore():
-                evidence.add_line_before(event.octets)
             case Identification():
                 evidence.identification = event
                 self._send(self._machine.octets_to_send())
@@ -186,6 +200,8 @@ class Conversation:
                 evidence.kexinit = event
                 evidence.end = End.COMPLETE
                 self._stages.leave(Stage.KEXINIT)
+            case LineBefore():
+                evidence.add_line_before(event.octets)
             case Disconnect():
                 evidence.disconnect = event
                 raise Ended(End.DISCONNECT)

@@ -27,28 +27,34 @@ class Expired(Exception):  # noqa: N818 - a deadline expires; that is its nature
     """A deadline of the probe's own passed. The ledger knows where, and whose it was."""
 
 
-class Stages:
-    """The nested stages of one probe, and the cancel scopes in which it waits.
+class Stages(Ledger):
+    """The nested stages of one probe on trio's clock, and the cancel scopes in which it waits.
 
-    A scope costs more than all the rest of a stage. So there is one for each part of the probe that
-    waits, and not one for each stage: its deadline is the earliest of all stages around it, that
-    of the probe included, and it follows when other stages run.
+    A scope costs more than all the rest of a stage. So there is one for all of a probe that waits
+    on its socket, and not one for each stage: its deadline is the earliest of all stages around
+    it, that of the probe included, and it follows when other stages run. A stage whose waits are
+    all in a context that is open already is begun and left, and needs none of its own.
 
-    A stage that fails or is cut is never left in the ledger, so after any end the ledger still
-    says where the probe was.
+    The clock is read when a context is opened or left and when a call to the kernel has returned,
+    which may have taken time. What follows until the next such call happens at that instant.
+
+    A stage that fails or is cut is never left, so after any end the ledger still says where the
+    probe was.
 
     Args:
         budget: How long each stage may take.
         began_at: When the probe began, on trio's clock; now if ``None``.
     """
 
-    __slots__ = ("_clock", "budget", "ledger")
+    __slots__ = ("_clock",)
 
     def __init__(self, budget: Budget, began_at: float | None = None) -> None:
-        self.budget = budget
-        self._clock = trio.lowlevel.current_clock()  # looked up once, and read a dozen times
-        now = self._clock.current_time()
-        self.ledger = Ledger(budget, now if began_at is None else began_at)
+        self._clock = trio.lowlevel.current_clock()  # looked up once
+        super().__init__(budget, self._clock.current_time() if began_at is None else began_at)
+
+    def tick(self) -> None:
+        """Read the clock."""
+        self.now = self._clock.current_time()
 
     def open(self, stage: Stage) -> "OpenStage":
         """Return the context of ``stage``, in which the probe may wait.
@@ -58,38 +64,22 @@ class Stages:
         """
         return OpenStage(self, stage)
 
-    def begin(self, stage: Stage) -> None:
-        """Count ``stage`` as begun though nothing waits in it yet. A second call changes nothing.
-
-        A stage whose waits are all in a context that is open already needs none of its own.
-        """
-        # The outermost stage began with the call, perhaps a look-up ago.
-        is_outermost = stage is Stage.PROBE
-        at = self.ledger.began_at if is_outermost else self._clock.current_time()
-        self.ledger.enter(stage, at)
-
     def share_resolve(self, others: "Stages") -> None:
         """Count the other probe's look-up as this one's, too."""
-        for time in others.ledger.times(self._clock.current_time()):
+        for time in others.times():
             if time.stage is Stage.RESOLVE:
-                began = others.ledger.began_at + time.began_s
-                self.ledger.enter(Stage.RESOLVE, began)
-                self.ledger.leave(Stage.RESOLVE, began + time.spent_s)
-
-    def leave(self, stage: Stage) -> None:
-        """Count ``stage`` as completed, be its deadline past: what it waited for was there."""
-        self.ledger.leave(stage, self._clock.current_time())
+                self.now = others.began_at + time.began_s
+                self.begin(Stage.RESOLVE)
+                self.now += time.spent_s
+                self.leave(Stage.RESOLVE)
+        self.tick()
 
     def have_time(self) -> bool:
         """Whether no stage that runs is due.
 
         It may be so when a scope expired: if we are late, what it waited for came as well.
         """
-        return self._clock.current_time() < self.ledger.due_at()
-
-    def elapsed_s(self) -> float:
-        """Return the seconds since the probe began."""
-        return self._clock.current_time() - self.ledger.began_at
+        return self.now < self.due_at
 
 
 class OpenStage:
@@ -102,16 +92,16 @@ class OpenStage:
         self._stage = stage
 
     def __enter__(self) -> Self:
+        self._stages.tick()
         self._stages.begin(self._stage)
-        self._scope = trio.CancelScope(deadline=self._stages.ledger.due_at())
+        self._scope = trio.CancelScope(deadline=self._stages.due_at)
         self._scope.__enter__()
         return self
 
     def follow(self) -> None:
         """Wait no longer than the stages allow that run now. Call it before each wait."""
-        due_at = self._stages.ledger.due_at()
-        if due_at != self._scope.deadline:
-            self._scope.deadline = due_at
+        if self._scope.deadline != self._stages.due_at:
+            self._scope.deadline = self._stages.due_at
 
     def __exit__(
         self,
@@ -120,6 +110,7 @@ class OpenStage:
         traceback: TracebackType | None,
     ) -> None:
         self._scope.__exit__(exc_type, exc, traceback)
+        self._stages.tick()
         if self._scope.cancelled_caught:
             raise Expired from None
         if exc_type is None:

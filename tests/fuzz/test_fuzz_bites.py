@@ -8,7 +8,7 @@ import pytest
 from fuzz.targets import BY_NAME
 from fuzz.work import corpus
 from probe import text
-from probe.budget import Ledger
+from probe.budget import Ledger, Stage
 from probe.cli import targets
 from probe.cli.arguments import parser
 from probe.exporter import config
@@ -25,8 +25,14 @@ class Broken(NamedTuple):
     by: Any
 
 
-due_at = Ledger.due_at
+begin = Ledger.begin
 name_list = PayloadReader.name_list
+
+
+def begin_late(ledger: Ledger, stage: Stage) -> None:
+    begin(ledger, stage)
+    ledger.due_at += 0.001
+
 
 BROKEN = {
     "identification": Broken(limits, "LINE_CAP_OCTETS", 8191),
@@ -35,7 +41,7 @@ BROKEN = {
     "messages": Broken(PayloadReader, "string", lambda _: b""),
     "handshake": Broken(limits, "LINES_CAP", 1023),
     "peers": Broken(PayloadReader, "name_list", lambda reader: name_list(reader)[:1]),
-    "prober": Broken(Ledger, "due_at", lambda ledger: due_at(ledger) + 0.001),
+    "prober": Broken(Ledger, "begin", begin_late),
     "faces": Broken(text, "_escape_character", str),
     "reports": Broken(record, "_to_seconds", float),
     "target_list": Broken(targets, "_KEPT_OCTETS", targets.LONGEST_LINE_OCTETS),

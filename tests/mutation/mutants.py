@@ -216,19 +216,17 @@ def of_stages() -> Iterator[Mutant]:
 
 
 def unlimit(row: budget.StageRow) -> None:
-    rows = (other._replace(limit_s=math.inf) if other is row else other for other in budget.STAGES)
-    inner = row.stage is not budget.Stage.PROBE
-    if inner:
-        replace(budget, "STAGES", tuple(rows))
-    limits_s = probe.prober.DEFAULT_BUDGET._limits_s  # noqa: SLF001 - mutants know no privacy
-    limits_s[row.stage] = math.inf
-    if not inner:
-        get = budget.Budget.__getitem__
-        replace(
-            budget.Budget,
-            "__getitem__",
-            lambda self, stage: math.inf if stage == row.stage else get(self, stage),
-        )
+    init = budget.Budget.__init__
+
+    def forget(limits: budget.Budget) -> None:
+        limits.limits_s = {**limits.limits_s, row.stage: math.inf}
+
+    def forgetful(self: budget.Budget, *whole_s: float, **inner_s: float) -> None:
+        init(self, *whole_s, **inner_s)
+        forget(self)
+
+    replace(budget.Budget, "__init__", forgetful)
+    forget(probe.prober.DEFAULT_BUDGET)
 
 
 def tie(self: budget.Ledger) -> budget.Stage | None:

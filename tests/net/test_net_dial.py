@@ -16,7 +16,7 @@ from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 from probe.budget import Budget, Stage
 from probe.evidence import Attempt, CallError, End, Evidence
 from probe.net import dial
-from probe.net.dial import AddressInfo, SocketAddress, connect, resolve
+from probe.net.dial import AddressInfo, SocketAddress, resolve
 from probe.net.stages import Ended, Expired, Stages
 from probe.net.tcp import TcpStream
 
@@ -104,7 +104,7 @@ async def test_a_numeric_address_takes_no_thread_no_time_and_no_stage(
     ((found, address),) = await resolve(stages, evidence)
     assert (found, address[1]) == (family, 22)
     assert evidence.addresses == (host,)
-    assert stages.ledger.times(0) == ()
+    assert stages.times() == ()
     assert trio.current_time() == 0
 
 
@@ -122,7 +122,7 @@ async def test_a_name_is_looked_up_in_a_stage_of_its_own(
     found = await resolve(stages, evidence)
     assert found == [(socket.AF_INET, ("192.0.2.1", 22))]
     assert evidence.addresses == ("192.0.2.1",)
-    assert [time.stage for time in stages.ledger.times(0) if time.completed] == [Stage.RESOLVE]
+    assert [time.stage for time in stages.times() if time.completed] == [Stage.RESOLVE]
     assert resolver.asked == [b"host.example"]  # as text it would load the IDNA codec
 
 
@@ -144,8 +144,8 @@ async def test_a_dead_resolver_is_abandoned_at_the_limit(
         await resolve(stages, Evidence("host.example", 22))
     dead_resolver.wait_until_asked()
     assert trio.current_time() == 2
-    assert stages.ledger.where() is Stage.RESOLVE
-    assert stages.ledger.whose() is Stage.RESOLVE
+    assert stages.where() is Stage.RESOLVE
+    assert stages.whose() is Stage.RESOLVE
 
 
 DEAD_NAMES = 50
@@ -256,7 +256,7 @@ async def test_the_resolvers_words_are_recorded(
     assert ended.value.end is End.UNRESOLVED
     assert evidence.errors == (recorded,)
     assert evidence.addresses == ()
-    assert stages.ledger.where() is Stage.RESOLVE
+    assert stages.where() is Stage.RESOLVE
 
 
 @pytest.mark.parametrize(
@@ -283,6 +283,17 @@ async def test_an_address_of_the_other_version_is_unresolved() -> None:
 
 
 # The race, in virtual time, in the shape of trio's test_highlevel_open_tcp_stream.py. ------------
+
+
+async def connect(
+    addresses: list[AddressInfo],
+    stages: Stages,
+    evidence: Evidence,
+) -> TcpStream:
+    """Connect in the stage of that name, as the prober does."""
+    with stages.open(Stage.CONNECT):
+        return await dial.connect(addresses, stages, evidence)
+
 
 OK = 0
 NEVER = 1e9
@@ -452,7 +463,7 @@ async def test_race(race: Race, play: Play, autojump_clock: MockClock) -> None:
     assert evidence.address == race.winner
     assert network.open_sockets() == ([race.winner] if race.winner else [])
     assert end is (None if race.winner else End.UNCONNECTED)
-    assert stages.ledger.where() is (None if race.winner else Stage.CONNECT)
+    assert stages.where() is (None if race.winner else Stage.CONNECT)
 
 
 async def test_of_two_winners_at_one_instant_one_socket_stays_open(
@@ -501,8 +512,8 @@ async def test_the_deadline_in_the_middle_closes_all(
     with pytest.raises(Expired):
         await connect(network.addresses(), stages, evidence)
     assert trio.current_time() == 0.375
-    assert stages.ledger.where() is Stage.CONNECT
-    assert stages.ledger.whose() is Stage.CONNECT
+    assert stages.where() is Stage.CONNECT
+    assert stages.whose() is Stage.CONNECT
     assert sorted(evidence.attempts) == ABANDONED
     assert network.open_sockets() == []
 

@@ -100,16 +100,16 @@ async def hold(wire: ScriptedWire | TcpStream, budget: Budget) -> Evidence:
     evidence, stages = Evidence(), Stages(budget)
     stages.begin(Stage.PROBE)
     try:
-        await Conversation(wire, stages, evidence).run()
+        await Conversation(wire, stages, evidence).hold()
     except Ended as ended:
         evidence.end = ended.end
     except Expired:
         evidence.end = End.DEADLINE
-        evidence.whose = stages.ledger.whose()
+        evidence.whose = stages.whose()
     if evidence.end is End.COMPLETE:
         stages.leave(Stage.PROBE)
-    evidence.where = stages.ledger.where()
-    evidence.stages = stages.ledger.times(trio.current_time())
+    evidence.where = stages.where()
+    evidence.stages = stages.times()
     return evidence
 
 
@@ -570,11 +570,11 @@ async def test_the_callers_cancellation_leaves_whole_evidence_and_no_verdict(
     evidence, stages = Evidence(), Stages(Budget())
     wire = ScriptedWire([(1, b"SSH-"), (2, b"2.0-"), (3, b"x")])
     with trio.move_on_after(2) as scope:
-        await Conversation(wire, stages, evidence).run()
+        await Conversation(wire, stages, evidence).hold()
     assert scope.cancelled_caught
     assert evidence.end is End.UNKNOWN
     assert evidence.unread_octets == b"SSH-"
-    assert stages.ledger.where() is Stage.IDENTIFICATION
+    assert stages.where() is Stage.IDENTIFICATION
 
 
 async def test_a_flood_at_the_deadline_ends_at_the_cap(autojump_clock: MockClock) -> None:
@@ -704,7 +704,7 @@ async def receive_until(
 
 async def talk_over(stream: trio.abc.Stream, evidence: Evidence) -> None:
     async with open_wire(stream, evidence) as wire:
-        await Conversation(wire, Stages(Budget()), evidence).run()
+        await Conversation(wire, Stages(Budget()), evidence).hold()
 
 
 async def serve_in_turns(stream: trio.abc.Stream) -> None:

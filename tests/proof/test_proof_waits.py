@@ -100,16 +100,16 @@ INFINITE = {
 
 @pytest.mark.parametrize("stage", Stage)
 def test_a_stage_without_a_deadline(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def enter(ledger: Ledger, entered: Stage, now: float) -> None:
-        good_enter(ledger, entered, now)
-        if entered is stage:
-            ledger._due_at[-1] = ledger._due_at[-2]  # noqa: SLF001 - its defect
+    def begin(ledger: Ledger, begun: Stage) -> None:
+        good_begin(ledger, begun)
+        if begun is stage:
+            ledger.due_at = ledger._due_outside[-1]  # noqa: SLF001 - its defect
 
-    good_enter = Ledger.enter
+    good_begin = Ledger.begin
     scene, expected = INFINITE[stage]
     monkeypatch.setattr(trio.to_thread, "run_sync", wait_for_ever)
     assert found(scene, monkeypatch) == []
-    monkeypatch.setattr(Ledger, "enter", enter)
+    monkeypatch.setattr(Ledger, "begin", begin)
     assert found(scene, monkeypatch) == [expected]
 
 
@@ -141,7 +141,7 @@ BROKEN = {
         "wait_readable",
         wait_shielded,
         Scene(),
-        "driver.py in _wait waits until 1000000.0, and first-octet is due at 4.5",
+        "driver.py in _listen waits until 1000000.0, and first-octet is due at 4.5",
     ),
     "a shielded wait in a task": Broken(
         Conversation,
@@ -243,7 +243,7 @@ async def probe_badly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assert_found_and_forget() -> None:
-    assert [line for line in waits.FOUND if "in _wait waits" in line]
+    assert [line for line in waits.FOUND if "in _listen waits" in line]
     waits.FOUND.clear()
 
 
