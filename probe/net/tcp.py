@@ -24,12 +24,13 @@ class TcpStream(trio.abc.HalfCloseableStream):
         sock: Connected and non-blocking; it belongs to the stream from now on.
     """
 
-    __slots__ = ("_finished", "_readers", "_sending", "socket")
+    __slots__ = ("_finished", "_is_drained", "_readers", "_sending", "socket")
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self._sending = False
         self._finished = False
+        self._is_drained = False
         self._readers = 0  # that wait
 
     def send_nowait(self, octets: bytes | memoryview) -> int:
@@ -42,19 +43,23 @@ class TcpStream(trio.abc.HalfCloseableStream):
     def receive_nowait(self, most: int = READ_OCTETS) -> bytes | None:
         """Return what is there, ``b""`` at the end of the stream, ``None`` if nothing is."""
         try:
-            return self.socket.recv(most)
+            octets = self.socket.recv(most)
         except BlockingIOError:
             return None
+        self._is_drained = len(octets) < most
+        return octets
 
     def close(self) -> None:
         """Close at once, so that the kernel sends FIN if all that came was read.
 
         Octets that are in the socket are read first, without waiting: a close on top of them
-        would send RST. A second call does nothing.
+        would send RST. But if the last read found fewer than it could take, and nobody has waited
+        since, nothing is looked for. A second call does nothing.
         """
         if self.socket.fileno() == -1:
             return
-        self._drain()
+        if not self._is_drained:
+            self._drain()
         if self._readers or self._sending:
             trio.lowlevel.notify_closing(self.socket)
         self.socket.close()
@@ -85,6 +90,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     async def wait_readable(self) -> None:
         """Wait until ``receive_nowait`` would return something. A checkpoint."""
+        self._is_drained = False
         self._readers += 1
         try:
             await trio.lowlevel.wait_readable(self.socket)
