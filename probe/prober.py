@@ -162,7 +162,8 @@ class Route:
             with stages.open(Stage.CONNECT) as opened:
                 stream = await connect(addresses, stages, evidence, self._source)
                 conversation = Conversation(stream, stages, evidence)
-                await conversation.run(opened)
+                conversation.begin()
+                await conversation.listen(opened)
         except Expired:
             if conversation is None:
                 raise

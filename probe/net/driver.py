@@ -61,68 +61,61 @@ class Conversation:
         self._mute = False
 
     async def hold(self) -> None:
-        """Hold the conversation in scopes of its own. Raises like ``run`` and ``resume``."""
+        """Hold the conversation in scopes of its own. Raises like ``listen`` and ``resume``."""
         try:
             with self._stages.open(Stage.IDENTIFICATION) as opened:
-                await self.run(opened)
+                self.begin()
+                await self.listen(opened)
         except Expired:
             await self.resume()
 
-    async def run(self, opened: OpenStage) -> None:
-        """Hold the conversation in a context that is open, until KEXINIT is in.
+    def begin(self) -> None:
+        """Speak, and begin the stages in which the server shall."""
+        self._send(self._machine.octets_to_send())
+        self._stages.begin(Stage.IDENTIFICATION)
+        self._stages.begin(Stage.FIRST_OCTET)
+
+    async def listen(self, opened: OpenStage) -> None:
+        """Wait and take what comes, in a context that is open, until all has come.
 
         Raises:
-            Ended: The server ended it, broke a rule, or vanished.
+            Ended: The server ended the conversation, broke a rule, or vanished.
         """
         try:
-            self._send(self._machine.octets_to_send())
-            self._stages.begin(Stage.IDENTIFICATION)
-            self._stages.begin(Stage.FIRST_OCTET)
-            await self._listen(opened)
-        finally:
-            self._conclude()
-
-    async def resume(self) -> None:
-        """Go on after a deadline cut ``run``, if all the same something came in time.
-
-        Raises:
-            Ended: As for ``run``.
-            Expired: Nothing came.
-        """
-        try:
-            while not self._is_complete():
-                if not (self._stages.have_time() or self._arrived_after_all()):
-                    raise Expired
-                with suppress(Expired), self._stages.open(Stage.PROBE) as opened:
-                    await self._listen(opened)
-        finally:
-            self._conclude()
-
-    # Waiting. ------------------------------------------------------------------------------------
-
-    async def _listen(self, opened: OpenStage) -> None:
-        """Wait and take what comes until all has come."""
-        try:
-            while not self._is_complete():
+            while self._evidence.end is not End.COMPLETE:
                 opened.follow()
                 await (self._send_and_wait() if self._unsent else self._wire.wait_readable())
                 self._take_what_is_there()
         except trio.BrokenResourceError as error:
             record_broken(self._evidence, "recv", error)
             raise Ended(End.BROKEN) from None
+        finally:
+            self._conclude()
 
-    def _is_complete(self) -> bool:
-        return self._evidence.end is End.COMPLETE
+    async def resume(self) -> None:
+        """Go on after a deadline cut ``listen``, if all the same something came in time.
+
+        Raises:
+            Ended: As for ``listen``.
+            Expired: Nothing came.
+        """
+        while self._stages.have_time() or self._arrived_after_all():
+            with suppress(Expired), self._stages.open(Stage.PROBE) as opened:
+                return await self.listen(opened)
+        raise Expired
+
+    # Octets. -------------------------------------------------------------------------------------
 
     def _arrived_after_all(self) -> bool:
         """Read what is there without waiting: a stall of ours is not the server's silence."""
-        stage = self._stages.where()
-        while stage is self._stages.where() and not self._is_complete():
-            if not self._take_what_is_there():
-                return False
+        try:
+            stage = self._stages.where()
+            while self._evidence.end is not End.COMPLETE and self._stages.where() is stage:
+                if not self._take_what_is_there():
+                    return False
+        finally:
+            self._conclude()
         return True
-
-    # Octets. -------------------------------------------------------------------------------------
 
     def _send(self, octets: bytes) -> None:
         if self._mute:
@@ -183,7 +176,10 @@ class Conversation:
             self._machine.receive_octets(octets)
         else:
             self._machine.receive_eof()
-        while not self._is_complete() and (event := self._machine.next_event()) is not None:
+        while self._evidence.end is not End.COMPLETE:
+            event = self._machine.next_event()
+            if event is None:
+                return
             self._record(event)
 
     # Evidence. -----------------------------------------------------------------------------------

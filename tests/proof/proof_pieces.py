@@ -178,7 +178,14 @@ class Kernel:
     def dial(self) -> int:
         self._dialled_at = trio.current_time()
         self._dialled.set()
-        return errno.EINPROGRESS if self._server.connected_s else 0
+        return errno.EINPROGRESS
+
+    def dial_again(self) -> int:
+        return errno.EALREADY if self._second() < self._server.connected_s else 0
+
+    @property
+    def dialled(self) -> bool:
+        return self._dialled.is_set()
 
     def break_connection(self) -> None:
         """What has arrived can still be read; then the end of the stream, as after any errno."""
@@ -305,7 +312,11 @@ class Socket:
         self._kernel.call("setsockopt")
 
     def connect_ex(self, _: tuple[str, int]) -> int:
-        return self._errno_of("connect_ex") or self._connected_if_0(self._kernel.dial())
+        if self._kernel.dialled:
+            failed = self._errno_of("connect_ex again") or self._kernel.dial_again()
+        else:
+            failed = self._errno_of("connect_ex") or self._kernel.dial()
+        return self._connected_if_0(failed)
 
     def getsockopt(self, _: int, option: int, most: int = 0) -> int | bytes:
         if option == socket.TCP_INFO:

@@ -82,6 +82,7 @@ DIALS: Final = {
     "setblocking",
     "setsockopt",
     "connect_ex",
+    "connect_ex again",
     "wait_writable",
     "SO_ERROR",
     "getsockname",

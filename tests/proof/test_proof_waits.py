@@ -141,7 +141,7 @@ BROKEN = {
         "wait_readable",
         wait_shielded,
         Scene(),
-        "driver.py in _listen waits until 1000000.0, and first-octet is due at 4.5",
+        "driver.py in listen waits until 1000000.0, and first-octet is due at 4.5",
     ),
     "a shielded wait in a task": Broken(
         Conversation,
@@ -243,7 +243,7 @@ async def probe_badly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assert_found_and_forget() -> None:
-    assert [line for line in waits.FOUND if "in _listen waits" in line]
+    assert [line for line in waits.FOUND if "in listen waits" in line]
     waits.FOUND.clear()
 
 
