@@ -287,7 +287,7 @@ class Ledger:
 
     def times(self) -> tuple[StageTime, ...]:
         """Return a row for each stage that began, in order."""
-        return tuple(
+        rows = [
             StageTime(
                 stage,
                 began - self.began_at,
@@ -296,7 +296,8 @@ class Ledger:
                 stage in self._ended,
             )
             for stage, began in self._began.items()
-        )
+        ]
+        return tuple(rows)
 
 
 def _checked(stage: Stage, limit_s: float) -> float:

@@ -33,7 +33,8 @@ class Stages(Ledger):
     A scope costs more than all the rest of a stage. So there is one for all of a probe that waits
     on its socket, and not one for each stage: its deadline is the earliest of all stages around
     it, that of the probe included, and it follows when other stages run. A stage whose waits are
-    all in a context that is open already is begun and left, and needs none of its own.
+    all in a context that is open already is begun and left, and needs none of its own. Only a
+    server that takes longer than its first stages may gets a second scope.
 
     The clock is read when a context is opened or left and when a call to the kernel has returned,
     which may have taken time. What follows until the next such call happens at that instant.
@@ -77,7 +78,7 @@ class Stages(Ledger):
     def have_time(self) -> bool:
         """Whether no stage that runs is due.
 
-        It may be so when a scope expired: if we are late, what it waited for came as well.
+        It may be so when a scope expired: then another stage runs by now, and a new scope is due.
         """
         return self.now < self.due_at
 
@@ -99,9 +100,14 @@ class OpenStage:
         return self
 
     def follow(self) -> None:
-        """Wait no longer than the stages allow that run now. Call it before each wait."""
-        if self._scope.deadline != self._stages.due_at:
-            self._scope.deadline = self._stages.due_at
+        """Wait no longer than the stages allow that run now. Call it before each wait.
+
+        A deadline that moved away is not followed, which costs as much as a wait. If the old one
+        comes to pass, ``Expired`` is raised and ``have_time`` says so.
+        """
+        due_at = self._stages.due_at
+        if due_at < self._scope.deadline:  # noqa: PLR1730 - setting it costs, be it the same
+            self._scope.deadline = due_at
 
     def __exit__(
         self,

@@ -11,11 +11,15 @@ class ReceiveBuffer:
 
     It keeps what it is given; the readers bound it by taking or by refusing. The octets are
     stored from the first on, so that a peer that never speaks costs no storage.
+
+    Attributes:
+        taken_octets: How many have been taken off.
     """
 
-    __slots__ = ("_octets", "_searched")
+    __slots__ = ("_octets", "_searched", "taken_octets")
 
     def __init__(self) -> None:
+        self.taken_octets = 0
         self._octets = bytearray()
         self._searched = 0  # octets in which no line ends, so that none is searched twice
 
@@ -36,6 +40,7 @@ class ReceiveBuffer:
             return None
         taken = bytes(self._octets[:count])
         del self._octets[:count]
+        self.taken_octets += count
         self._searched = 0
         return taken
 

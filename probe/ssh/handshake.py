@@ -23,8 +23,8 @@ KEXINIT is not read: a prober stops there.
 It always ends
 ==============
 
-Each octet is charged against ``limits.HANDSHAKE_CAP_OCTETS`` when its line is taken or its packet
-is announced; what is not yet charged is at most one line, and a line has a cap of its own. So a
+Each octet counts against ``limits.HANDSHAKE_CAP_OCTETS`` when its line is taken or its packet is
+announced; what does not yet count is at most one line, and a line has a cap of its own. So a
 machine that has been given ``LARGEST_HANDSHAKE_OCTETS`` has ended, and since
 ``receive_octets`` takes at least one octet, so has one that has been fed that many times.
 """
@@ -130,7 +130,6 @@ class Handshake:
         "_findings",
         "_outgoing",
         "_random",
-        "_room_octets",
         "_units",
         "state",
     )
@@ -143,7 +142,6 @@ class Handshake:
         self._findings = Findings()
         self._outgoing = encode_identification(softwareversion)
         self._random = random_octets
-        self._room_octets = limits.HANDSHAKE_CAP_OCTETS
         self._units = 0  # lines or packets taken in this state
 
     def receive_octets(self, octets: bytes) -> None:
@@ -201,10 +199,9 @@ class Handshake:
         self._outgoing += packet.encode_packet(payload, self._random[limits.COOKIE_OCTETS :])
 
     def _read_line(self) -> LineBefore | Identification | None:
-        before = len(self._buffer)
         line = read_line(self._buffer, self._findings)
-        if line is not None:
-            self._charge(before - len(self._buffer))
+        if self._room_octets() < 0:
+            raise ProtocolViolation(rules.TOO_MANY_OCTETS)
         if isinstance(line, LineBefore):
             self._count_line()
         return line
@@ -217,11 +214,9 @@ class Handshake:
             self._findings.note(rules.LINES_BEFORE_MANY)
 
     def _read_packet(self) -> Ignore | Debug | ExtInfo | Disconnect | KexInit | None:
-        before = len(self._buffer)
-        payload = packet.read_payload(self._buffer, self._room_octets, self._findings)
+        payload = packet.read_payload(self._buffer, self._room_octets(), self._findings)
         if payload is None:
             return None
-        self._charge(before - len(self._buffer))
         event = _decode(payload, self._findings)
         if isinstance(event, KexInit):
             self._judge_offer(event)
@@ -234,10 +229,9 @@ class Handshake:
         if self._units >= limits.PACKETS_CAP:
             raise ProtocolViolation(rules.TOO_MANY_PACKETS)
 
-    def _charge(self, octets: int) -> None:
-        self._room_octets -= octets
-        if self._room_octets < 0:
-            raise ProtocolViolation(rules.TOO_MANY_OCTETS)
+    def _room_octets(self) -> int:
+        """Return how many octets the server may still send: below 0 it has sent too many."""
+        return limits.HANDSHAKE_CAP_OCTETS - self._buffer.taken_octets
 
     def _judge_offer(self, offer: KexInit) -> None:
         if not offer.offers_strict_kex:

@@ -196,9 +196,11 @@ def of_transitions() -> Iterator[Mutant]:
     for number in handshake.DECODERS:
         change = partial(take_away, handshake, "DECODERS", number)
         yield Mutant("transitions", f"no decoder of message {int(number)}", change)
-    for method in ("_charge", "_count_line", "_count_packet", "_judge_offer", "receive_eof"):
+    for method in ("_count_line", "_count_packet", "_judge_offer", "receive_eof"):
         change = partial(replace, handshake.Handshake, method, do_nothing)
         yield Mutant("transitions", f"Handshake.{method} does nothing", change)
+    roomy = partial(replace, handshake.Handshake, "_room_octets", lambda _: HUGE)
+    yield Mutant("transitions", "a handshake may take any number of octets", roomy)
     yield Mutant("transitions", "no cipher is AEAD", partial(replace, kexinit, "AEAD_CIPHERS", ()))
 
 

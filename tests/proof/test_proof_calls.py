@@ -171,7 +171,7 @@ def expected_after_errno(struck: Struck, means: Means, scene: Scene) -> Answer:
 
 
 def expected_after_break(octets: int, means: Means, at_s: float) -> Answer:
-    answers_keepalive = at_s == HALF_OPEN.spent_s
+    answers_keepalive = at_s >= VANISHING.speaks_last_s() + 1  # no other scene takes so long
     reset = "half-open" if answers_keepalive else f"reset-before-{awaited(octets)}"
     verdict = {
         Means.REFUSED: reset,
