@@ -159,7 +159,7 @@ class Route:
             addresses = await self.resolve(stages, evidence)
         stream = conversation = None
         try:
-            with stages.open(Stage.CONNECT) as opened:
+            with stages.open(Stage.CONNECT, may_cut_early=True) as opened:
                 stream = await connect(addresses, stages, evidence, self._source)
                 conversation = Conversation(stream, stages, evidence)
                 conversation.begin()

@@ -33,8 +33,7 @@ class Stages(Ledger):
     A scope costs more than all the rest of a stage. So there is one for all of a probe that waits
     on its socket, and not one for each stage: its deadline is the earliest of all stages around
     it, that of the probe included, and it follows when other stages run. A stage whose waits are
-    all in a context that is open already is begun and left, and needs none of its own. Only a
-    server that takes longer than its first stages may gets a second scope.
+    all in a context that is open already is begun and left, and needs none of its own.
 
     The clock is read when a context is opened or left and when a call to the kernel has returned,
     which may have taken time. What follows until the next such call happens at that instant.
@@ -57,13 +56,18 @@ class Stages(Ledger):
         """Read the clock."""
         self.now = self._clock.current_time()
 
-    def open(self, stage: Stage) -> "OpenStage":
+    def open(self, stage: Stage, *, may_cut_early: bool = False) -> "OpenStage":
         """Return the context of ``stage``, in which the probe may wait.
 
         It begins the stage unless that runs. Leaving it raises ``Expired`` if its own deadline cut
         it. A cancellation from outside passes through.
+
+        Args:
+            stage: Which.
+            may_cut_early: Whether a deadline that moves away may stand where it was, since moving
+                it costs as much as a wait. ``have_time`` then tells whether anything is due.
         """
-        return OpenStage(self, stage)
+        return OpenStage(self, stage, may_cut_early)
 
     def share_resolve(self, others: "Stages") -> None:
         """Count the other probe's look-up as this one's, too."""
@@ -86,11 +90,12 @@ class Stages(Ledger):
 class OpenStage:
     """The context of a stage, and of those that run after it in the same context."""
 
-    __slots__ = ("_scope", "_stage", "_stages")
+    __slots__ = ("_may_cut_early", "_scope", "_stage", "_stages")
 
-    def __init__(self, stages: Stages, stage: Stage) -> None:
+    def __init__(self, stages: Stages, stage: Stage, may_cut_early: bool) -> None:  # noqa: FBT001 - see Stages.open
         self._stages = stages
         self._stage = stage
+        self._may_cut_early = may_cut_early
 
     def __enter__(self) -> Self:
         self._stages.tick()
@@ -100,13 +105,9 @@ class OpenStage:
         return self
 
     def follow(self) -> None:
-        """Wait no longer than the stages allow that run now. Call it before each wait.
-
-        A deadline that moved away is not followed, which costs as much as a wait. If the old one
-        comes to pass, ``Expired`` is raised and ``have_time`` says so.
-        """
-        due_at = self._stages.due_at
-        if due_at < self._scope.deadline:  # noqa: PLR1730 - setting it costs, be it the same
+        """Wait no longer than the stages allow that run now. Call it before each wait."""
+        due_at, deadline = self._stages.due_at, self._scope.deadline
+        if due_at < deadline or (due_at > deadline and not self._may_cut_early):
             self._scope.deadline = due_at
 
     def __exit__(

@@ -765,6 +765,35 @@ async def test_a_stream_that_never_takes_anything_delays_nothing(
     assert trio.current_time() == 1
 
 
+async def test_a_stream_is_not_cut_when_another_stage_gives_more_time(
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Not every stream of a caller's keeps what it had read when it is cut.
+    near, far = memory_stream_pair()
+    receive_some, cut_at = near.receive_some, []
+
+    async def receive_and_tell(max_bytes: int | None = None) -> bytes | bytearray:
+        try:
+            return await receive_some(max_bytes)
+        except trio.Cancelled:
+            cut_at.append(trio.current_time())
+            raise
+
+    async def speak() -> None:
+        await trio.sleep(3)
+        await far.send_all(IDENTIFICATION)
+        await trio.sleep(4.5)  # beyond the limits of all stages before
+        await far.send_all(KEXINIT)
+
+    monkeypatch.setattr(near, "receive_some", receive_and_tell)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(speak)
+        await talk_over(near, Evidence())
+    assert trio.current_time() == 7.5
+    assert cut_at == []
+
+
 async def test_the_wire_of_a_stream_waits_as_the_stream_does(autojump_clock: MockClock) -> None:
     near, far = lockstep_stream_pair()
 
