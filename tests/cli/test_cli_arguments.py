@@ -23,6 +23,8 @@ MISTAKES = {
     "": "required: COMMAND",
     "chekc host": "no command is called 'chekc'; did you mean check?",
     "build-7": "to probe a server, write: sshprobe check 'build-7'",
+    "-x check host": "'-x' stands before the command; options of a command follow it",
+    "--json check host": "'--json' stands before the command; options of a command follow it",
     "check": "required: TARGET",
     "check --limit 5": "required: TARGET",
     "check host --frobnicate": "unrecognized arguments: --frobnicate",

@@ -53,6 +53,8 @@ def parse(arguments: Sequence[str]) -> Namespace:
         instead = hint or f"; to probe a server, write: {parser.prog} check {command!r}"
         parser.error(f"no command is called {command!r}{instead}")
     options, rest = parser.parse_known_args(arguments)
+    if command not in COMMANDS:
+        parser.error(f"{command!r} stands before the command; options of a command follow it")
     listed = getattr(options, "targets", getattr(options, "files", None))
     if listed is not None and not any(word.startswith("-") for word in rest):
         listed += rest  # argparse takes no targets after an option that follows some
