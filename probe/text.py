@@ -38,6 +38,8 @@ def escape(text: str | bytes, most: int = SHOWN_CAP) -> str:
     """
     if isinstance(text, bytes):
         text = text[: 4 * most + 4].decode(errors="surrogateescape")
+    if text.isprintable() and len(text) <= most and "\\" not in text:  # nearly always
+        return text
     pieces = list(map(_escape_character, text[: most + 1]))
     length = sum(map(len, pieces))
     if length <= most:

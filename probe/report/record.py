@@ -3,7 +3,9 @@
 import errno
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from functools import lru_cache
+from itertools import chain
+from typing import Any, Final, NamedTuple, TypeVar
 
 from probe import liveness
 from probe.budget import Stage, StageTime
@@ -20,7 +22,15 @@ from probe.evidence import (
 from probe.report.words import errno_name, reason_name, seconds
 from probe.ssh import rules
 from probe.ssh.identification import Identification
-from probe.ssh.kexinit import OFFER, Algorithms, KexInit, hassh_server, negotiate
+from probe.ssh.kexinit import (
+    KNOWN_OCTETS,
+    KNOWN_OFFERS,
+    OFFER,
+    Algorithms,
+    KexInit,
+    hassh_server,
+    negotiate,
+)
 from probe.ssh.messages import Disconnect
 from probe.ssh.rules import Finding, Rule, Subject
 from probe.text import escape, unescape
@@ -109,22 +119,37 @@ def _identification(seen: Identification) -> dict[str, object]:
 
 
 def _kexinit(seen: KexInit) -> dict[str, object]:
-    lists = {
-        field: [escape(name) for name in names]
-        for field, names in seen.algorithms._asdict().items()
-    }
-    chosen = negotiate(OFFER, seen.algorithms)._asdict()
+    octets = len(b",".join(chain.from_iterable(seen.algorithms)))
+    offer = (_offer if octets > KNOWN_OCTETS else _known_offer)(seen.algorithms)
     return {
         "cookie": seen.cookie.hex(),
-        **lists,
+        **{field: [*names] for field, names in zip(Algorithms._fields, offer.lists, strict=True)},
         "first_kex_packet_follows": seen.first_kex_packet_follows,
         "reserved": seen.reserved,
         "strict_kex": seen.offers_strict_kex,
-        "hassh_server": hassh_server(seen.algorithms),
-        "negotiated": {
-            field: None if name is None else escape(name) for field, name in chosen.items()
-        },
+        "hassh_server": offer.hassh_server,
+        "negotiated": offer.negotiated.copy(),
     }
+
+
+class _Offer(NamedTuple):
+    """What JSON says of an offer; it is the same of all servers that make it."""
+
+    lists: tuple[tuple[str, ...], ...]
+    hassh_server: str
+    negotiated: dict[str, str | None]
+
+
+def _offer(algorithms: Algorithms) -> _Offer:
+    chosen = negotiate(OFFER, algorithms)._asdict()
+    return _Offer(
+        tuple(tuple(map(escape, names)) for names in algorithms),
+        hassh_server(algorithms),
+        {field: None if name is None else escape(name) for field, name in chosen.items()},
+    )
+
+
+_known_offer = lru_cache(KNOWN_OFFERS)(_offer)
 
 
 def _disconnect(seen: Disconnect) -> dict[str, object]:
