@@ -37,8 +37,13 @@ KERNEL = {
 }
 """What it knows of the peers that only it can tell: real kernels say so in ``tests/kernel``."""
 
-CHANCE = re.compile(r"(?<=\nTranscript\n).*?\n(?=\n\$ )|\b\d{5,}\b", re.DOTALL)
-"""How much of a flood was read, and in how many pieces."""
+PIECES = re.compile(r"(?<=\nTranscript\n).*?\n(?=\n\$ )", re.DOTALL)
+"""In how many pieces much was read: it is chance."""
+
+MUCH_OCTETS = 64 * 1024
+
+COUNTS = re.compile(r"\b\d{5,}\b")
+"""How much of a flood was read, which is chance, too."""
 
 
 def golden(server: Server) -> str:
@@ -48,7 +53,10 @@ def golden(server: Server) -> str:
     text = _say(report).replace(f":{report.evidence.port}", ":22")
     text = text.replace(f'"port": {report.evidence.port}', '"port": 22')
     text = text.replace(f"{report.evidence.port}", "22")
-    return CHANCE.sub("(many)", text) if report.verdict == "flooded" else text
+    is_flood = report.verdict == "flooded"
+    if is_flood or report.evidence.octets_received > MUCH_OCTETS:
+        text = PIECES.sub("(many)", text)
+    return COUNTS.sub("(many)", text) if is_flood else text
 
 
 @contextmanager
