@@ -176,6 +176,7 @@ def test_a_file_that_goes_away_is_no_whole_sweep(
     ("arguments", "message"),
     [
         (["/nowhere/list"], "cannot read '/nowhere/list'"),
+        (["x" * 300], "cannot read 'xxx"),  # no file system has such names
         (["/tmp"], "cannot read '/tmp'"),  # noqa: S108 - a folder that is there
         (["--rate", "0", "-"], "argument --rate: must be above 0, not '0'"),
         (["--rate", "nan", "-"], "not a number a second: 'nan'"),

@@ -105,7 +105,7 @@ def _require_readable(names: list[str]) -> None:
             if sys.stdin is not None and sys.stdin.isatty():
                 message = "name a file of targets, or let another program write them to this one"
                 raise ValueError(message)
-        elif Path(name).is_dir() or not os.access(name, os.R_OK):
+        elif not os.access(name, os.R_OK) or Path(name).is_dir():
             message = f"cannot read {name!r}"
             raise ValueError(message)
 
