@@ -190,7 +190,7 @@ def _read_done(file: BinaryIO, name: str, done: Done) -> int:
         try:
             if not line.isspace():
                 done.add(*_target_of(line))
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             message = f"{quote(name)}, line {number}: this is no report"
             raise ValueError(message) from None
         whole += len(line)

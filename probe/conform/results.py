@@ -107,7 +107,11 @@ def read(text: str) -> dict[str, Any]:
     Raises:
         ValueError: They are none, or of another version.
     """
-    members = json.loads(text)
+    try:
+        members = json.loads(text)
+    except RecursionError:
+        message = "not results of sshprobe conform: they are nested too deeply"
+        raise ValueError(message) from None
     if not isinstance(members, Mapping) or members.get("suite") != "sshprobe conform":
         message = "not results of sshprobe conform"
         raise ValueError(message)

@@ -305,7 +305,11 @@ def parse_config(text: str) -> Config:
     Raises:
         ValueError: It makes no sense; the message names the key and the reason.
     """
-    written = tomllib.loads(text)
+    try:
+        written = tomllib.loads(text)
+    except RecursionError:
+        message = "nested too deeply"
+        raise ValueError(message) from None
     _refuse_unknown("", written, [field.name for field in fields(Config)])
     own = _read_table("exporter", written.get("exporter", {}), EXPORTER_KEYS)
     return Config(

@@ -134,8 +134,9 @@ def test_a_file_that_is_not_there_is_begun(tmp_path: Path) -> None:
         line("a", 1).replace("report-1", "report-9") + "\n",
         "[]\n",
         "x" * 3_000_000,
+        "[" * 100_000 + "\n",
     ],
-    ids=["other text", "another object", "torn in the middle", "another schema", "list", "no end"],
+    ids=["other text", "another object", "torn", "another schema", "list", "no end", "deep"],
 )
 def test_what_is_no_file_of_results_is_left_alone(text: str, tmp_path: Path) -> None:
     path = tmp_path / "file"

@@ -75,6 +75,7 @@ def test_json_has_a_case_a_line_and_is_read_again() -> None:
     [
         ("[]", "not results of sshprobe conform"),
         ("{}", "not results of sshprobe conform"),
+        ("[" * 100_000, "nested too deeply"),
         ('{"suite": "sshprobe conform", "schema": 2}', "results of schema 2; this version reads 1"),
         ("{", "Expecting"),
     ],

@@ -156,6 +156,7 @@ def test_each_key_is_a_field() -> None:
             "modules.a.stage_limits_s = {connect = 'x'}",
             "modules.a.stage_limits_s: must be a number from 0.001 to 120, not 'x'",
         ),
+        (f"a = {'[' * 10_000}", "nested too deeply"),
         ("a b", "Expected '=' after a key in a key/value pair (at line 1, column 3)"),
     ],
 )
