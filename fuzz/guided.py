@@ -19,7 +19,7 @@ from fuzz.work import CORPORA, folder
 def main(name: str, seconds: str, seed: str) -> None:
     """Fuzz a target until the time is up or its invariant breaks."""
     target = BY_NAME[name]
-    with atheris.instrument_imports(include=["probe"]):
+    with atheris.instrument_imports(include=["probe", "argparse", "tomllib"]):
         one_input = target.load()
     folders = [folder(name, "found"), *(CORPORA / corpus for corpus in target.corpora)]
     failures = folder(name, "failures")

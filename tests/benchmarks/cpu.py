@@ -39,7 +39,7 @@ from probe.ssh.packet import encode_packet
 
 BAR = 3.0
 IN_FLIGHT = 1000
-RUNS = 21
+RUNS = 41
 
 IDENTIFICATION = encode_identification(b"bare_1")
 KEXINIT = encode_packet(encode_kexinit(bytes(16)), bytes(16))
