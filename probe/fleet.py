@@ -40,7 +40,7 @@ from probe.verdict import Verdict
 
 IN_FLIGHT: Final = 4096
 """Probes side by side unless the caller says otherwise, and at most what the machine allows: what
-``RATE`` takes if no server answers within the four seconds of ``connect``. 13 KiB each."""
+``RATE`` takes if no server answers within the four seconds of ``connect``. 9 KiB each."""
 
 RATE: Final = 1000.0
 """Starts a second unless the caller says otherwise. A probe that expires costs half a millisecond

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from socket import AF_INET, AF_INET6, AF_UNSPEC
 from typing import Final, Literal
 
@@ -170,8 +171,8 @@ class Route:
             await conversation.resume()
         finally:
             if stream is not None:
-                kernel.record(stream.socket, evidence)
-                stream.close()
+                with closing(stream):
+                    kernel.record(stream.socket, evidence)
 
 
 async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET) -> Report:

@@ -94,7 +94,7 @@ async def resolve(
         Ended: There is none; the evidence holds the resolver's words.
     """
     host, port = evidence.host, evidence.port
-    if family != socket.AF_INET6 and _is_ipv4(host):  # nine of ten, and getaddrinfo is slow
+    if family != socket.AF_INET6 and _is_ipv4(host):  # getaddrinfo takes five times as long
         evidence.addresses = (host,)
         return [(socket.AF_INET, (host, port))]
     look_up = partial(_look_up, host, port, family)
