@@ -168,9 +168,14 @@ class Handshake:
         """
         if self._end is not None:
             return self._end
-        event = self._read()
+        try:
+            event = READERS[self.state](self)
+        except ProtocolViolation as violation:
+            event = Violation(violation.finding)
         if event is None:
-            return None
+            if not self._closed:
+                return None
+            event = Closed()
         self.state = TRANSITIONS[self.state, type(event)]
         if isinstance(event, Identification):
             self._begin_kexinit()
@@ -185,13 +190,6 @@ class Handshake:
     def unread_octets(self, most: int) -> bytes:
         """Return up to ``most`` octets that came and belong to no event: a peer's last words."""
         return self._buffer.peek(most)
-
-    def _read(self) -> Event | None:
-        try:
-            event = READERS[self.state](self)
-        except ProtocolViolation as violation:
-            return Violation(violation.finding)
-        return Closed() if event is None and self._closed else event
 
     def _begin_kexinit(self) -> None:
         self._units = 0
@@ -254,11 +252,12 @@ _OFFERED: Final = tuple(map(frozenset, OFFER[: len(Negotiated._fields)]))
 
 def _decode(payload: bytes, findings: Findings) -> Ignore | Debug | ExtInfo | Disconnect | KexInit:
     number = payload[0]
+    decode = DECODERS.get(number)
+    if decode is not None:
+        return decode(payload, findings)
     if number == Message.UNIMPLEMENTED:
         raise ProtocolViolation(rules.UNIMPLEMENTED_EARLY)
-    if number not in DECODERS:
-        raise ProtocolViolation(rules.MESSAGE_UNEXPECTED, f"message {number}")
-    return DECODERS[number](payload, findings)
+    raise ProtocolViolation(rules.MESSAGE_UNEXPECTED, f"message {number}")
 
 
 READERS: Final[Mapping[State, Callable[[Handshake], Event | None]]] = MappingProxyType(

@@ -9,13 +9,14 @@ peer that is not installed is left out.
 
 Exits 1 if the best of them needs less than the bar's multiple of our CPU. Takes two minutes.
 
-What was found: nmap comes nearest, with 2.4 to 3.0 times our CPU from run to run (403 to 525 µs
-against 162 to 177), and it reads lists without saying whether the server is well. Then asyncssh
-with 3.9 to 7.2 and check_ssh with 3.7 to 5.6, of which the first exchanges keys and the second
-looks at one line; paramiko 5 to 14, ssh-keyscan 120 and more (47 ms, for the keys of sntrup761, it
-seems), ssh-audit 400 and more. The aim is three times less than each; against nmap it is reached in
-some runs only, so the bar is a guard against falling back. On sshd we need 230 µs and more: its
-answers come one by one, and each costs a turn of trio's loop.
+What was found: nmap comes nearest. In seven runs it needed 2.3, 2.8, 2.8, 2.8, 3.1, 3.2 and 3.8
+times our CPU (402 to 565 µs against 129 to 207), and it reads lists without saying whether the
+server is well. Then asyncssh with 3.9 to 7.2 and check_ssh with 3.7 and more, of which the first
+exchanges keys and the second looks at one line; paramiko 5 and more, ssh-keyscan 120 (47 ms, for
+the keys of sntrup761, it seems), ssh-audit 400. The aim is three times less than each; against nmap
+it is reached in every other run, so the bar is a guard against falling back. On sshd we need 230 µs
+and more: its answers come one by one, and each costs a turn of trio's loop. Full garbage
+collections are as rare in our program as in ``sshprobe sweep``: they had taken a twentieth.
 
 To have them all: ``apt-get install nmap openssh-client openssh-server monitoring-plugins-basic``
 and ``pip install asyncssh paramiko ssh-audit``.
@@ -63,7 +64,8 @@ class Peer(NamedTuple):
 
 
 OURS = """
-import sys, trio, probe
+import gc, sys, trio, probe
+gc.set_threshold(*gc.get_threshold()[:2], 1000)
 async def ask(host, port):
     assert (await probe.check(host, port)).ok
 async def ask_all():
