@@ -14,8 +14,8 @@ times our CPU (402 to 565 µs against 129 to 207), and it reads lists without sa
 server is well. Then asyncssh with 3.9 to 7.2 and check_ssh with 3.7 and more, of which the first
 exchanges keys and the second looks at one line; paramiko 5 and more, ssh-keyscan 120 (47 ms, for
 the keys of sntrup761, it seems), ssh-audit 400. The aim is three times less than each; against nmap
-it is reached in every other run, so the bar is a guard against falling back. On sshd we need 230 µs
-and more: its answers come one by one, and each costs a turn of trio's loop. Full garbage
+it was reached in three of the seven, so the bar is a guard against falling back. On sshd we need
+230 µs and more: its answers come one by one, and each costs a turn of trio's loop. Full garbage
 collections are as rare in our program as in ``sshprobe sweep``: they had taken a twentieth.
 
 To have them all: ``apt-get install nmap openssh-client openssh-server monitoring-plugins-basic``
