@@ -7,7 +7,7 @@ figure is the median of the ratios. Exits 1 over the bar.
 
 What was found: 5.9 at first (310 µs against 52); 4.2 once KEXINIT and what follows from it were
 remembered for all servers that say the same; 3.5 with one scope for a conversation in place of one
-for each stage. Now 2.9 (150 against 51), by these steps:
+for each stage. Now 2.7 to 3.0 from run to run (150 against 52), by these steps:
 
 * The responder does not sleep while there is work. To wake it was charged to whoever sent to it:
   50 µs of a probe, by a profile of the kernel, and little of the bare loop, which kept it awake.
