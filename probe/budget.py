@@ -1,7 +1,6 @@
 """How long a probe may take, stage by stage: arithmetic on seconds, no clock."""
 
 import math
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -109,9 +108,6 @@ class Budget:
         first_octet_s: From there to the server's first octet.
         kexinit_s: From the identification string to the end of KEXINIT.
 
-    Attributes:
-        limits_s: The limits of all stages, by name.
-
     Raises:
         ValueError: A limit is not a finite number above zero.
 
@@ -122,7 +118,7 @@ class Budget:
         Budget(limit_s=10.0, identification_s=2.0)
     """
 
-    __slots__ = ("_by_hand", "limits_s")
+    __slots__ = ("_by_hand", "_limits_s")
 
     def __init__(  # noqa: PLR0913 - a keyword for each row of STAGES
         self,
@@ -146,13 +142,13 @@ class Budget:
             stage: _checked(stage, value) for stage, value in given.items() if value is not None
         }
         scale = self._by_hand[Stage.PROBE] / STAGES[0].limit_s
-        self.limits_s: Mapping[str, float] = {
+        self._limits_s: dict[str, float] = {
             row.stage: self._by_hand.get(row.stage, row.limit_s * scale) for row in STAGES
         }
 
     def __getitem__(self, stage: str) -> float:
         """Return the limit of ``stage`` in seconds. Raises ``KeyError`` for an unknown stage."""
-        return self.limits_s[stage]
+        return self._limits_s[stage]
 
     def within(self, limit_s: float) -> "Budget":
         """Return the same limits of the stages in a whole probe of ``limit_s`` at the most.
@@ -233,6 +229,7 @@ class Ledger:
         "_began",
         "_due_outside",
         "_ended",
+        "_limits_s",
         "_running",
         "began_at",
         "budget",
@@ -245,6 +242,7 @@ class Ledger:
         self.began_at = now
         self.now = now
         self.due_at = math.inf
+        self._limits_s = budget._limits_s  # noqa: SLF001 - read ten times a probe
         self._began: dict[Stage, float] = {}
         self._ended: dict[Stage, float] = {}
         self._running: list[Stage] = []  # outermost first
@@ -257,7 +255,7 @@ class Ledger:
         self._began[stage] = now = self.now
         self._running.append(stage)
         self._due_outside.append(self.due_at)
-        self.due_at = min(self.due_at, now + self.budget.limits_s[stage])
+        self.due_at = min(self.due_at, now + self._limits_s[stage])
 
     def leave(self, stage: Stage) -> None:
         """End ``stage`` and all inside it: what it waited for happened.
@@ -278,8 +276,8 @@ class Ledger:
         return min(self._running, key=self.deadline, default=None)
 
     def deadline(self, stage: Stage) -> float:
-        """Return the instant at which ``stage``, once entered, runs out."""
-        return self._began[stage] + self.budget.limits_s[stage]
+        """Return the instant at which ``stage``, once begun, runs out."""
+        return self._began[stage] + self._limits_s[stage]
 
     def elapsed_s(self) -> float:
         """Return the seconds since the probe began."""
@@ -292,7 +290,7 @@ class Ledger:
                 stage,
                 began - self.began_at,
                 self._ended.get(stage, self.now) - began,
-                self.budget.limits_s[stage],
+                self._limits_s[stage],
                 stage in self._ended,
             )
             for stage, began in self._began.items()

@@ -322,6 +322,13 @@ async def test_what_lies_in_the_socket_when_the_whole_probe_runs_out_counts(
     assert (report.where, report.whose) == (None, None)
 
 
+async def test_a_server_that_is_there_at_once_is_a_checkpoint() -> None:
+    async with serving(GOOD.serve) as port:
+        with assert_checkpoints():
+            report = await check(HOST, port)
+    assert report.ok
+
+
 async def test_a_closed_port_is_refused_and_is_a_checkpoint(autojump_clock: MockClock) -> None:
     with refusing_port() as port, assert_checkpoints():
         report = await check(HOST, port)

@@ -235,6 +235,7 @@ class _Race:
         failed: trio.Event,
         race: trio.CancelScope,
     ) -> None:
+        self._stages.tick()
         sock = await _dial(address, self._stages, self._evidence, self._source)
         if sock is None:
             failed.set()
@@ -257,7 +258,6 @@ async def _dial(
     """
     family, address = info
     written = _written(address)
-    stages.tick()
     began_s = stages.elapsed_s()
     outcome, failed = "abandoned", None
     sock: socket.socket | None = None

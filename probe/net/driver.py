@@ -99,23 +99,23 @@ class Conversation:
             Ended: As for ``listen``.
             Expired: Nothing came.
         """
-        while self._stages.have_time() or self._arrived_after_all():
-            with suppress(Expired), self._stages.open(Stage.PROBE) as opened:
-                return await self.listen(opened)
+        try:
+            while self._stages.have_time() or self._arrived_after_all():
+                with suppress(Expired), self._stages.open(Stage.PROBE) as opened:
+                    return await self.listen(opened)
+        finally:
+            self._conclude()
         raise Expired
-
-    # Octets. -------------------------------------------------------------------------------------
 
     def _arrived_after_all(self) -> bool:
         """Read what is there without waiting: a stall of ours is not the server's silence."""
-        try:
-            stage = self._stages.where()
-            while self._evidence.end is not End.COMPLETE and self._stages.where() is stage:
-                if not self._take_what_is_there():
-                    return False
-        finally:
-            self._conclude()
+        stage = self._stages.where()
+        while self._stages.where() is stage:
+            if not self._take_what_is_there():
+                return False
         return True
+
+    # Octets. -------------------------------------------------------------------------------------
 
     def _send(self, octets: bytes) -> None:
         if self._mute:

@@ -168,14 +168,9 @@ class Handshake:
         """
         if self._end is not None:
             return self._end
-        try:
-            event = READERS[self.state](self)
-        except ProtocolViolation as violation:
-            event = Violation(violation.finding)
+        event = self._read()
         if event is None:
-            if not self._closed:
-                return None
-            event = Closed()
+            return None
         self.state = TRANSITIONS[self.state, type(event)]
         if isinstance(event, Identification):
             self._begin_kexinit()
@@ -190,6 +185,13 @@ class Handshake:
     def unread_octets(self, most: int) -> bytes:
         """Return up to ``most`` octets that came and belong to no event: a peer's last words."""
         return self._buffer.peek(most)
+
+    def _read(self) -> Event | None:
+        try:
+            event = READERS[self.state](self)
+        except ProtocolViolation as violation:
+            return Violation(violation.finding)
+        return Closed() if event is None and self._closed else event
 
     def _begin_kexinit(self) -> None:
         self._units = 0

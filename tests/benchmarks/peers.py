@@ -65,7 +65,8 @@ class Peer(NamedTuple):
 
 OURS = """
 import gc, sys, trio, probe
-gc.set_threshold(*gc.get_threshold()[:2], 1000)
+from probe.cli.sweep import FULL_COLLECTIONS
+gc.set_threshold(*gc.get_threshold()[:2], FULL_COLLECTIONS)
 async def ask(host, port):
     assert (await probe.check(host, port)).ok
 async def ask_all():

@@ -5,7 +5,7 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 import pytest
@@ -625,7 +625,8 @@ async def dial_loopback(port: int, evidence: Evidence, addresses: int = 1) -> Tc
 @pytest.mark.parametrize("addresses", [1, 2])
 async def test_a_connection_over_loopback(addresses: int, listener: socket.socket) -> None:
     evidence = Evidence()
-    stream = await dial_loopback(listener.getsockname()[1], evidence, addresses)
+    with assert_checkpoints() if addresses > 1 else nullcontext():  # one may connect at once
+        stream = await dial_loopback(listener.getsockname()[1], evidence, addresses)
     assert stream.socket.getpeername() == listener.getsockname()
     assert not stream.socket.getblocking()
     assert stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

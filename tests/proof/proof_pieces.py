@@ -36,7 +36,7 @@ class Server(NamedTuple):
     """A server that says what OpenSSH says, up to a point. Its seconds count from our SYN.
 
     Attributes:
-        connected_s: When its answer to the SYN is here; at 0 connect() returns with it.
+        connected_s: When its answer to the SYN is here; at 0 a second connect() tells.
         arrivals: When octets are here, and how many of what it says that makes.
         ends: What comes with the last of them: ``"FIN"``, ``"RST"``, or nothing.
         vanishes: Whether even its kernel acknowledges nothing from then on.
