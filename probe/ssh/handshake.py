@@ -37,7 +37,7 @@ from typing import Final, NamedTuple
 from probe.ssh import kexinit, limits, messages, packet, rules
 from probe.ssh.buffer import ReceiveBuffer
 from probe.ssh.identification import Identification, LineBefore, encode_identification, read_line
-from probe.ssh.kexinit import OFFER, Algorithms, KexInit, Negotiated
+from probe.ssh.kexinit import KexInit
 from probe.ssh.messages import Debug, Disconnect, ExtInfo, Ignore, Message
 from probe.ssh.rules import Finding, Findings, ProtocolViolation
 
@@ -105,7 +105,7 @@ DECODERS: Final[Mapping[int, _Decoder]] = MappingProxyType(
         Message.IGNORE: messages.decode_ignore,
         Message.DEBUG: messages.decode_debug,
         Message.EXT_INFO: messages.decode_ext_info,
-        Message.KEXINIT: kexinit.decode_kexinit,
+        Message.KEXINIT: kexinit.decode_offer,
     },
 )
 """The messages that may come before KEXINIT, and it; every other number is a violation."""
@@ -219,10 +219,14 @@ class Handshake:
             return None
         event = _decode(payload, self._findings)
         if isinstance(event, KexInit):
-            self._judge_offer(event)
+            self._judge_order(event)
         elif not isinstance(event, Disconnect):
             self._count_packet()
         return event
+
+    def _judge_order(self, offer: KexInit) -> None:
+        if self._units and offer.offers_strict_kex:
+            self._findings.note(rules.STRICT_KEX_BROKEN)
 
     def _count_packet(self) -> None:
         self._units += 1
@@ -232,24 +236,6 @@ class Handshake:
     def _room_octets(self) -> int:
         """Return how many octets the server may still send: below 0 it has sent too many."""
         return limits.HANDSHAKE_CAP_OCTETS - self._buffer.taken_octets
-
-    def _judge_offer(self, offer: KexInit) -> None:
-        if not offer.offers_strict_kex:
-            self._findings.note(rules.STRICT_KEX_ABSENT)
-        elif self._units:
-            self._findings.note(rules.STRICT_KEX_BROKEN)
-        if any(map(frozenset.isdisjoint, _OFFERED, offer.algorithms)):
-            self._note_missing(offer.algorithms)
-
-    def _note_missing(self, algorithms: Algorithms) -> None:
-        chosen = kexinit.negotiate(OFFER, algorithms)
-        missing = [field for field, name in chosen._asdict().items() if name is None]
-        if missing:  # a cipher may need no MAC
-            self._findings.note(rules.NO_COMMON_ALGORITHM, ", ".join(missing))
-
-
-_OFFERED: Final = tuple(map(frozenset, OFFER[: len(Negotiated._fields)]))
-"""What a choice is made from. Only a server with nothing of one of these needs a closer look."""
 
 
 def _decode(payload: bytes, findings: Findings) -> Ignore | Debug | ExtInfo | Disconnect | KexInit:

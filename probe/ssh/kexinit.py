@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from hashlib import md5
 from typing import Final, NamedTuple
 
 from probe.ssh import limits, rules
 from probe.ssh.messages import Message
-from probe.ssh.rules import Findings, ProtocolViolation, Rule
+from probe.ssh.rules import Finding, Findings, ProtocolViolation, Rule
 from probe.ssh.wire import (
     UINT32,
     LengthBeyondError,
@@ -182,6 +182,22 @@ def decode_kexinit(payload: bytes, findings: Findings) -> KexInit:
     Source:
         RFC 4253 §7.1; OpenSSH, too, refuses octets after the last field.
     """
+    return _decode(payload, findings)[0]
+
+
+def decode_offer(payload: bytes, findings: Findings) -> KexInit:
+    """Read a server's KEXINIT, and note what a client like ours would miss in it.
+
+    Raises:
+        ProtocolViolation: As for ``decode_kexinit``.
+    """
+    kexinit, missed = _decode(payload, findings)
+    for rule, detail in missed:
+        findings.note(rule, detail)
+    return kexinit
+
+
+def _decode(payload: bytes, findings: Findings) -> tuple[KexInit, tuple[Finding, ...]]:
     cookie, octets = payload[1:_LISTS_BEGIN], payload[_LISTS_BEGIN:]
     read = _read_lists if len(octets) > KNOWN_OCTETS else _read_known_lists
     try:
@@ -194,16 +210,17 @@ def decode_kexinit(payload: bytes, findings: Findings) -> KexInit:
     if not lists.are_plain:
         _judge_names(lists.algorithms, findings)
     _judge_fixed_fields(kexinit, lists.follows, findings)
-    return kexinit
+    return kexinit, lists.missed
 
 
 class _Lists(NamedTuple):
-    """What follows the cookie, and whether no name in it breaks a rule."""
+    """What follows the cookie, whether no name in it breaks a rule, and what is not offered."""
 
     algorithms: Algorithms
     follows: int
     reserved: int
     are_plain: bool
+    missed: tuple[Finding, ...]
 
 
 def _read_lists(octets: bytes) -> _Lists:
@@ -213,7 +230,8 @@ def _read_lists(octets: bytes) -> _Lists:
     reserved = reader.uint32()
     if reader.left():
         raise ProtocolViolation(rules.KEXINIT_TRAILING, f"{reader.left()} octets")
-    return _Lists(algorithms, follows, reserved, _are_all_plain(algorithms))
+    missed = tuple(_judge_offer(algorithms))
+    return _Lists(algorithms, follows, reserved, _are_all_plain(algorithms), missed)
 
 
 _read_known_lists = lru_cache(KNOWN_OFFERS)(_read_lists)
@@ -222,6 +240,15 @@ _read_known_lists = lru_cache(KNOWN_OFFERS)(_read_lists)
 def _are_all_plain(algorithms: Algorithms) -> bool:
     required, languages = algorithms[:_MUST_NOT_BE_EMPTY], algorithms[_MUST_NOT_BE_EMPTY:]
     return all(names and _are_plain(names) for names in required) and not any(languages)
+
+
+def _judge_offer(algorithms: Algorithms) -> Iterator[Finding]:
+    if STRICT_KEX_SERVER not in algorithms.kex_algorithms:
+        yield Finding(rules.STRICT_KEX_ABSENT)
+    chosen = negotiate(OFFER, algorithms)
+    missing = [field for field, name in chosen._asdict().items() if name is None]
+    if missing:
+        yield Finding(rules.NO_COMMON_ALGORITHM, ", ".join(missing))
 
 
 def encode_kexinit(cookie: bytes, algorithms: Algorithms = OFFER) -> bytes:

@@ -70,9 +70,9 @@ def encode_packet(payload: bytes, padding: bytes) -> bytes:
 
 def _packet_length(field: bytes) -> int:
     length = int.from_bytes(field)
-    if _TEXT.fullmatch(field):
-        raise ProtocolViolation(rules.TEXT_INSTEAD_OF_PACKET, field)
-    if length > limits.PACKET_LENGTH_CAP_OCTETS:
+    if length > limits.PACKET_LENGTH_CAP_OCTETS:  # as four letters are
+        if _TEXT.fullmatch(field):
+            raise ProtocolViolation(rules.TEXT_INSTEAD_OF_PACKET, field)
         raise ProtocolViolation(rules.PACKET_LENGTH_LONG, f"packet_length {length}")
     if length < limits.PACKET_LENGTH_LEAST:
         raise ProtocolViolation(rules.PACKET_LENGTH_SHORT, f"packet_length {length}")
@@ -82,10 +82,11 @@ def _packet_length(field: bytes) -> int:
 
 
 def _judge_padding(packet_length: int, padding: int) -> None:
+    if limits.PADDING_LEAST_OCTETS <= padding < packet_length - 1:
+        return
     detail = f"packet_length {packet_length}, padding_length {padding}"
     if padding < limits.PADDING_LEAST_OCTETS:
         raise ProtocolViolation(rules.PADDING_SHORT, detail)
     if padding >= packet_length:
         raise ProtocolViolation(rules.PADDING_LONG, detail)
-    if padding == packet_length - 1:
-        raise ProtocolViolation(rules.PAYLOAD_EMPTY, detail)
+    raise ProtocolViolation(rules.PAYLOAD_EMPTY, detail)
