@@ -215,47 +215,29 @@ class Ledger:
     When deadlines of nested scopes expire together, the scope that caught the cancellation says
     nothing about the cause. The ledger does: it knows every deadline and compares numbers.
 
-    All instants are seconds on a clock of the caller's choice. The ledger does not read it: what
-    happens, happens at ``now``, which the caller moves on whenever time may have passed.
+    All instants are seconds from the beginning of the probe. The ledger reads no clock: what
+    happens, happens at ``elapsed_s``, which the caller moves on whenever time may have passed.
 
     Attributes:
         budget: How long each stage may take.
-        began_at: When the probe began.
-        now: The present instant.
-        due_at: The earliest deadline of the stages that run; infinity if none does.
+        elapsed_s: The present instant.
     """
 
-    __slots__ = (
-        "_began",
-        "_due_outside",
-        "_ended",
-        "_limits_s",
-        "_running",
-        "began_at",
-        "budget",
-        "due_at",
-        "now",
-    )
+    __slots__ = ("_began_s", "_deadlines_s", "_ended_s", "_limits_s", "budget", "elapsed_s")
 
-    def __init__(self, budget: Budget, now: float) -> None:
+    def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self.began_at = now
-        self.now = now
-        self.due_at = math.inf
+        self.elapsed_s = 0.0
         self._limits_s = budget._limits_s  # noqa: SLF001 - read ten times a probe
-        self._began: dict[Stage, float] = {}
-        self._ended: dict[Stage, float] = {}
-        self._running: list[Stage] = []  # outermost first
-        self._due_outside: list[float] = []  # of each
+        self._began_s: dict[Stage, float] = {}
+        self._ended_s: dict[Stage, float] = {}
+        self._deadlines_s: dict[Stage, float] = {}  # of those that run, outermost first
 
     def begin(self, stage: Stage) -> None:
         """Begin ``stage`` inside those that run. If it runs, this changes nothing."""
-        if stage in self._running:
-            return
-        self._began[stage] = now = self.now
-        self._running.append(stage)
-        self._due_outside.append(self.due_at)
-        self.due_at = min(self.due_at, now + self._limits_s[stage])
+        if stage not in self._deadlines_s:
+            self._began_s[stage] = began_s = self.elapsed_s
+            self._deadlines_s[stage] = began_s + self._limits_s[stage]
 
     def leave(self, stage: Stage) -> None:
         """End ``stage`` and all inside it: what it waited for happened.
@@ -263,37 +245,33 @@ class Ledger:
         A stage that fails is never left. A second call changes nothing, nor does one for a stage
         that never began.
         """
-        while stage in self._running:
-            self._ended[self._running.pop()] = self.now
-            self.due_at = self._due_outside.pop()
+        while stage in self._deadlines_s:
+            innermost, _ = self._deadlines_s.popitem()
+            self._ended_s[innermost] = self.elapsed_s
 
     def where(self) -> Stage | None:
         """Return the innermost stage that runs; ``None`` if none does."""
-        return self._running[-1] if self._running else None
+        return next(reversed(self._deadlines_s), None)
 
     def whose(self) -> Stage | None:
         """Return the running stage whose deadline is earliest; of equal ones the outermost."""
-        return min(self._running, key=self.deadline, default=None)
+        return min(self._deadlines_s, key=self._deadlines_s.__getitem__, default=None)
 
-    def deadline(self, stage: Stage) -> float:
-        """Return the instant at which ``stage``, once begun, runs out."""
-        return self._began[stage] + self._limits_s[stage]
-
-    def elapsed_s(self) -> float:
-        """Return the seconds since the probe began."""
-        return self.now - self.began_at
+    def due_s(self) -> float:
+        """Return the earliest deadline of the stages that run; infinity if none does."""
+        return min(self._deadlines_s.values(), default=math.inf)
 
     def times(self) -> tuple[StageTime, ...]:
         """Return a row for each stage that began, in order."""
         rows = [
             StageTime(
                 stage,
-                began - self.began_at,
-                self._ended.get(stage, self.now) - began,
+                began_s,
+                self._ended_s.get(stage, self.elapsed_s) - began_s,
                 self._limits_s[stage],
-                stage in self._ended,
+                stage in self._ended_s,
             )
-            for stage, began in self._began.items()
+            for stage, began_s in self._began_s.items()
         ]
         return tuple(rows)
 

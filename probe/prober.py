@@ -242,7 +242,7 @@ async def _conduct(
         evidence.internal_error = repr(error)
         LOGGER.exception("sshprobe itself failed")
     stages.tick()
-    evidence.spent_s = stages.elapsed_s()
+    evidence.spent_s = stages.elapsed_s
     if evidence.end is End.COMPLETE:
         stages.leave(Stage.PROBE)
     evidence.where = stages.where()

@@ -188,8 +188,8 @@ class Entry(NamedTuple):
     """A stage as the model keeps it."""
 
     stage: Stage
-    began: int
-    deadline: int
+    began_s: int
+    deadline_s: int
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -200,37 +200,31 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.began_at = 0
-        self.now = 0
+        self.now_s = 0
         self.limits: dict[Stage, int] = {}
         self.running: list[Entry] = []
         self.rows: dict[Stage, StageTime] = {}
 
     @initialize(
-        began_at=st.integers(0, 9),
         limits=st.fixed_dictionaries(dict.fromkeys(Stage, st.integers(1, 4))),
     )
-    def begin(self, began_at: int, limits: dict[Stage, int]) -> None:
+    def begin(self, limits: dict[Stage, int]) -> None:
         rows = {str(stage): float(limits[stage]) for stage in Stage if stage is not Stage.PROBE}
-        self.began_at = self.now = began_at
         self.limits = limits
-        self.ledger = Ledger(budget_from_rows(limits[Stage.PROBE], rows), began_at)
+        self.ledger = Ledger(budget_from_rows(limits[Stage.PROBE], rows))
 
     @rule(seconds=st.integers(1, 3))
     def pass_time(self, seconds: int) -> None:
-        self.now += seconds
-        self.ledger.now = self.now
+        self.now_s += seconds
+        self.ledger.elapsed_s = self.now_s
 
     @precondition(lambda self: len(self.rows) < len(Stage))
     @rule(data=st.data())
     def enter(self, data: st.DataObject) -> None:
         stage = data.draw(st.sampled_from([each for each in Stage if each not in self.rows]))
-        deadline = self.now + self.limits[stage]
         self.ledger.begin(stage)
-        assert self.ledger.deadline(stage) == deadline
-        self.running.append(Entry(stage, self.now, deadline))
-        began_s = self.now - self.began_at
-        self.rows[stage] = StageTime(stage, began_s, -1, self.limits[stage], completed=False)
+        self.running.append(Entry(stage, self.now_s, self.now_s + self.limits[stage]))
+        self.rows[stage] = StageTime(stage, self.now_s, -1, self.limits[stage], completed=False)
 
     # One that never began, or was left before, changes nothing.
     @rule(stage=st.sampled_from(Stage))
@@ -239,7 +233,7 @@ class LedgerMachine(RuleBasedStateMachine):
         while stage in [entry.stage for entry in self.running]:
             inner = self.running.pop()
             self.rows[inner.stage] = self.rows[inner.stage]._replace(
-                spent_s=self.now - inner.began,
+                spent_s=self.now_s - inner.began_s,
                 completed=True,
             )
 
@@ -250,14 +244,14 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def whose_is_the_earliest_deadline_and_of_equal_ones_the_outermost(self) -> None:
-        earliest = min((entry.deadline for entry in self.running), default=None)
-        expiring = [entry.stage for entry in self.running if entry.deadline == earliest]
+        earliest = min((entry.deadline_s for entry in self.running), default=None)
+        expiring = [entry.stage for entry in self.running if entry.deadline_s == earliest]
         assert self.ledger.whose() is (expiring[0] if expiring else None)
-        assert self.ledger.due_at == (math.inf if earliest is None else earliest)
+        assert self.ledger.due_s() == (math.inf if earliest is None else earliest)
 
     @invariant()
     def times_are_the_rows_in_order(self) -> None:
-        running = {entry.stage: self.now - entry.began for entry in self.running}
+        running = {entry.stage: self.now_s - entry.began_s for entry in self.running}
         expected = [
             row if row.completed else row._replace(spent_s=running[row.stage])
             for row in self.rows.values()
@@ -270,31 +264,31 @@ TestLedger.settings = settings(deadline=None)
 
 
 def test_a_ledger_without_stages_is_empty() -> None:
-    ledger = Ledger(Budget(), 5.0)
+    ledger = Ledger(Budget())
     ledger.leave(Stage.PROBE)
     assert (ledger.where(), ledger.whose(), ledger.times()) == (None, None, ())
 
 
 # The outermost, since its row is the promise to the caller.
 def test_deadlines_that_fall_together_are_the_outermost_one_s() -> None:
-    ledger = Ledger(Budget(10, identification_s=4, first_octet_s=4), 0.0)
+    ledger = Ledger(Budget(10, identification_s=4, first_octet_s=4))
     ledger.begin(Stage.PROBE)
-    ledger.now = 6.0
+    ledger.elapsed_s = 6.0
     ledger.begin(Stage.IDENTIFICATION)
     ledger.begin(Stage.FIRST_OCTET)
-    assert ledger.deadline(Stage.IDENTIFICATION) == ledger.deadline(Stage.FIRST_OCTET) == 10.0
+    assert ledger.due_s() == 10.0
     assert (ledger.where(), ledger.whose()) == (Stage.FIRST_OCTET, Stage.PROBE)
 
 
 # A prober that catches up at its last instant leaves a stage again that it left long ago.
 def test_leaving_a_stage_again_does_not_end_the_one_that_came_after() -> None:
-    ledger = Ledger(Budget(3, kexinit_s=5), 0.0)
+    ledger = Ledger(Budget(3, kexinit_s=5))
     ledger.begin(Stage.PROBE)
     ledger.begin(Stage.IDENTIFICATION)
-    ledger.now = 1.0
+    ledger.elapsed_s = 1.0
     ledger.leave(Stage.IDENTIFICATION)
     ledger.begin(Stage.KEXINIT)
-    ledger.now = 3.0
+    ledger.elapsed_s = 3.0
     ledger.leave(Stage.IDENTIFICATION)
     assert (ledger.where(), ledger.whose()) == (Stage.KEXINIT, Stage.PROBE)
     assert ledger.times() == (

@@ -125,9 +125,11 @@ def _due(frames: list[FrameType]) -> Due | None:
         return None
     for frame in calls:  # all that waits in prober.py has them by this name
         stages = frame.f_locals.get("stages")
-        if isinstance(stages, Stages) and (stage := stages.whose()):
-            at = stages.deadline(stage)
-            return Due(at, f"{stage} is due at {at}")
+        if isinstance(stages, Stages) and stages.where():
+            running = [row for row in stages.times() if not row.completed]
+            earliest = min(running, key=lambda row: row.began_s + row.limit_s)
+            at = stages.began_at + earliest.began_s + earliest.limit_s
+            return Due(at, f"{earliest.stage} is due at {at}")
     return Due(-math.inf, "no stage runs")
 
 

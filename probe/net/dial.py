@@ -258,7 +258,7 @@ async def _dial(
     """
     family, address = info
     written = _written(address)
-    began_s = stages.elapsed_s()
+    began_s = stages.elapsed_s
     outcome, failed = "abandoned", None
     sock: socket.socket | None = None
     try:
@@ -274,7 +274,7 @@ async def _dial(
         if sock is not None and outcome != "connected":
             sock.close()
         stages.tick()
-        spent_s = stages.elapsed_s() - began_s
+        spent_s = stages.elapsed_s - began_s
         evidence.add_attempt(Attempt(written, began_s, spent_s, outcome, failed or None))
     if outcome != "connected":
         return None

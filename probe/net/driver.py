@@ -129,7 +129,7 @@ class Conversation:
         else:
             self._stages.tick()
             if sent:
-                self._evidence.add_sent(self._unsent[:sent], self._stages.elapsed_s())
+                self._evidence.add_sent(self._unsent[:sent], self._stages.elapsed_s)
             self._unsent = self._unsent[sent:]
 
     def _fall_silent(self) -> None:
@@ -172,7 +172,7 @@ class Conversation:
     def _take(self, octets: bytes) -> None:
         if octets:
             self._stages.leave(Stage.FIRST_OCTET)
-            self._evidence.add_octets(octets, self._stages.elapsed_s())
+            self._evidence.add_octets(octets, self._stages.elapsed_s)
             self._machine.receive_octets(octets)
         else:
             self._machine.receive_eof()

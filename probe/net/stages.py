@@ -44,17 +44,25 @@ class Stages(Ledger):
     Args:
         budget: How long each stage may take.
         began_at: When the probe began, on trio's clock; now if ``None``.
+
+    Attributes:
+        began_at: The same.
     """
 
-    __slots__ = ("_clock",)
+    __slots__ = ("_now", "began_at")
 
     def __init__(self, budget: Budget, began_at: float | None = None) -> None:
-        self._clock = trio.lowlevel.current_clock()  # looked up once
-        super().__init__(budget, self._clock.current_time() if began_at is None else began_at)
+        super().__init__(budget)
+        self._now = trio.lowlevel.current_clock().current_time  # looked up once
+        self.began_at = self._now() if began_at is None else began_at
 
     def tick(self) -> None:
         """Read the clock."""
-        self.now = self._clock.current_time()
+        self.elapsed_s = self._now() - self.began_at
+
+    def due_at(self) -> float:
+        """Return the earliest deadline of the stages that run, on trio's clock."""
+        return self.began_at + self.due_s()
 
     def open(self, stage: Stage, *, may_cut_early: bool = False) -> "OpenStage":
         """Return the context of ``stage``, in which the probe may wait.
@@ -73,9 +81,9 @@ class Stages(Ledger):
         """Count the other probe's look-up as this one's, too."""
         for time in others.times():
             if time.stage is Stage.RESOLVE:
-                self.now = others.began_at + time.began_s
+                self.elapsed_s = time.began_s
                 self.begin(Stage.RESOLVE)
-                self.now += time.spent_s
+                self.elapsed_s += time.spent_s
                 self.leave(Stage.RESOLVE)
         self.tick()
 
@@ -84,7 +92,7 @@ class Stages(Ledger):
 
         It may be so when a scope expired: then another stage runs by now, and a new scope is due.
         """
-        return self.now < self.due_at
+        return self._now() < self.due_at()  # as trio compares
 
 
 class OpenStage:
@@ -100,13 +108,13 @@ class OpenStage:
     def __enter__(self) -> Self:
         self._stages.tick()
         self._stages.begin(self._stage)
-        self._scope = trio.CancelScope(deadline=self._stages.due_at)
+        self._scope = trio.CancelScope(deadline=self._stages.due_at())
         self._scope.__enter__()
         return self
 
     def follow(self) -> None:
         """Wait no longer than the stages allow that run now. Call it before each wait."""
-        due_at, deadline = self._stages.due_at, self._scope.deadline
+        due_at, deadline = self._stages.due_at(), self._scope.deadline
         if due_at < deadline or (due_at > deadline and not self._may_cut_early):
             self._scope.deadline = due_at
 

@@ -31,7 +31,7 @@ name_list = PayloadReader.name_list
 
 def begin_late(ledger: Ledger, stage: Stage) -> None:
     begin(ledger, stage)
-    ledger.due_at += 0.001
+    ledger._deadlines_s[stage] += 0.001  # noqa: SLF001 - its defect
 
 
 BROKEN = {

@@ -196,9 +196,14 @@ def of_transitions() -> Iterator[Mutant]:
     for number in handshake.DECODERS:
         change = partial(take_away, handshake, "DECODERS", number)
         yield Mutant("transitions", f"no decoder of message {int(number)}", change)
-    for method in ("_count_line", "_count_packet", "_judge_offer", "receive_eof"):
+    for method in ("_count_line", "_count_packet", "_judge_order", "receive_eof"):
         change = partial(replace, handshake.Handshake, method, do_nothing)
         yield Mutant("transitions", f"Handshake.{method} does nothing", change)
+    yield Mutant(
+        "transitions",
+        "an offer may lack anything",
+        partial(replace, kexinit, "_judge_offer", lambda _: ()),
+    )
     roomy = partial(replace, handshake.Handshake, "_room_octets", lambda _: HUGE)
     yield Mutant("transitions", "a handshake may take any number of octets", roomy)
     yield Mutant("transitions", "no cipher is AEAD", partial(replace, kexinit, "AEAD_CIPHERS", ()))
@@ -232,7 +237,8 @@ def unlimit(row: budget.StageRow) -> None:
 
 
 def tie(self: budget.Ledger) -> budget.Stage | None:
-    return min(reversed(self._running), key=self.deadline, default=None)
+    deadlines_s = self._deadlines_s
+    return min(reversed(deadlines_s), key=deadlines_s.__getitem__, default=None)
 
 
 def of_verdicts() -> Iterator[Mutant]:
