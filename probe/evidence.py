@@ -7,7 +7,7 @@ Octets stay octets here; they are escaped where they are shown.
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from probe.budget import Stage, StageTime
+from probe.budget import Books, Stage, StageTime
 from probe.ssh.identification import Identification
 from probe.ssh.kexinit import KexInit
 from probe.ssh.messages import Disconnect
@@ -45,11 +45,19 @@ class End(StrEnum):
     INTERNAL = "internal"
 
 
+UNKNOWN: Final = End.UNKNOWN
+COMPLETE: Final = End.COMPLETE
+"""How a probe begins, and how it ends when all is well; by themselves as stages are."""
+
+
 class Side(StrEnum):
     """Who said something."""
 
     CLIENT = "client"
     SERVER = "server"
+
+
+_CLIENT, _SERVER = Side
 
 
 class Passage(NamedTuple):
@@ -68,6 +76,10 @@ class Passage(NamedTuple):
     offset: int
     length: int
     octets: bytes
+
+
+_Passed = tuple[float, Side, int, int, bytes]
+"""The fields of a passage, which is made of them when somebody looks: few do."""
 
 
 class Attempt(NamedTuple):
@@ -177,7 +189,9 @@ class Evidence:
     """
 
     __slots__ = (
+        "_passages",
         "_room_octets",
+        "_stages",
         "address",
         "addresses",
         "attempts",
@@ -199,9 +213,7 @@ class Evidence:
         "octets_sent",
         "port",
         "spent_s",
-        "stages",
         "tcp",
-        "transcript",
         "unread_octets",
         "violation",
         "where",
@@ -228,20 +240,20 @@ class Evidence:
         self.octets_received = 0
         self.first_octet_s: float | None = None
         self.last_octet_s: float | None = None
-        self.transcript: tuple[Passage, ...] = ()
+        self._passages: tuple[_Passed, ...] = ()
         self._room_octets = KEPT_TRANSCRIPT_OCTETS
-        self.end = End.UNKNOWN
+        self.end = UNKNOWN
         self.errors: tuple[CallError, ...] = ()
         self.internal_error: str | None = None
         self.tcp: TcpInfo | None = None
-        self.stages: tuple[StageTime, ...] = ()
+        self._stages: tuple[StageTime, ...] | Books = ()
         self.where: Stage | None = None
         self.whose: Stage | None = None
         self.spent_s = 0.0
 
     def add_octets(self, octets: bytes, at_s: float) -> None:
         """Record that ``octets`` came ``at_s`` seconds after the beginning."""
-        self._add_passage(at_s, Side.SERVER, self.octets_received, octets)
+        self._add_passage(at_s, _SERVER, octets, self.octets_received)
         if self.first_octet_s is None:
             self.first_octet_s = at_s
         self.last_octet_s = at_s
@@ -251,7 +263,7 @@ class Evidence:
 
     def add_sent(self, octets: bytes, at_s: float) -> None:
         """Record that ``octets`` were sent ``at_s`` seconds after the beginning."""
-        self._add_passage(at_s, Side.CLIENT, self.octets_sent, octets)
+        self._add_passage(at_s, _CLIENT, octets, self.octets_sent)
         self.octets_sent += len(octets)
 
     def add_line_before(self, line: bytes) -> None:
@@ -266,6 +278,26 @@ class Evidence:
     def add_attempt(self, attempt: Attempt) -> None:
         """Record how dialling an address ended."""
         self.attempts = (*self.attempts, attempt)
+
+    @property
+    def transcript(self) -> tuple[Passage, ...]:
+        """What passed in both directions, as far as it is kept."""
+        return tuple(map(Passage._make, self._passages))
+
+    @transcript.setter
+    def transcript(self, passages: tuple[Passage, ...]) -> None:
+        self._passages = passages
+
+    @property
+    def stages(self) -> tuple[StageTime, ...]:
+        """The stages that began."""
+        if isinstance(self._stages, Books):
+            self._stages = self._stages.times()
+        return self._stages
+
+    @stages.setter
+    def stages(self, stages: tuple[StageTime, ...] | Books) -> None:
+        self._stages = stages
 
     def stage(self, stage: Stage | None) -> StageTime | None:
         """Return when ``stage`` ran, or ``None`` if it did not begin."""
@@ -297,9 +329,11 @@ class Evidence:
             return self.unread_octets
         return next((line for line in reversed(self.lines_before) if line.strip()), b"")
 
-    def _add_passage(self, at_s: float, side: Side, offset: int, octets: bytes) -> None:
+    def _add_passage(self, at_s: float, side: Side, octets: bytes, offset: int) -> None:
         kept = octets[: max(self._room_octets, KEPT_PASSAGE_OCTETS)]
-        passage = Passage(at_s, side, offset, len(octets), kept)
-        self.transcript = (*self.transcript[: KEPT_PASSAGES - 1], passage)
-        if len(self.transcript) < KEPT_PASSAGES:  # else the next one takes its place
+        passed = (at_s, side, offset, len(octets), kept)
+        if len(self._passages) < KEPT_PASSAGES - 1:
+            self._passages += (passed,)
             self._room_octets -= len(kept)
+        else:  # the next one takes its place
+            self._passages = (*self._passages[: KEPT_PASSAGES - 1], passed)
