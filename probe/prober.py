@@ -1,16 +1,17 @@
 """The prober, whole: a budget and a server in, a report out."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import closing
 from socket import AF_INET, AF_INET6, AF_UNSPEC
+from types import TracebackType
 from typing import Final, Literal
 
 import trio
 
 from probe import liveness
-from probe.budget import Budget, Stage
-from probe.evidence import End, Evidence
+from probe.budget import CONNECT, PROBE, Budget
+from probe.evidence import COMPLETE, End, Evidence
 from probe.net import kernel
 from probe.net.dial import AddressInfo, connect, resolve, source_address
 from probe.net.driver import Conversation, open_wire
@@ -67,7 +68,8 @@ async def check(
     """
     route = Route(host, port, ip_version, source)
     evidence, stages = Evidence(host, port), Stages(budget)
-    await _conduct(route.converse, stages, evidence)
+    with _Conduct(stages, evidence):
+        await route.converse(stages, evidence)
     return report_of(evidence)
 
 
@@ -90,13 +92,9 @@ async def look_up(route: "Route", stages: Stages, evidence: Evidence) -> list[Ad
     Returns:
         An empty list if there are none, or not in time; the evidence then says why.
     """
-    found: list[AddressInfo] = []
-
-    async def converse(stages: Stages, evidence: Evidence) -> None:
-        found.extend(await route.resolve(stages, evidence))
-
-    await _conduct(converse, stages, evidence)
-    return found
+    with _Conduct(stages, evidence):
+        return await route.resolve(stages, evidence)
+    return []
 
 
 async def check_found(
@@ -110,12 +108,9 @@ async def check_found(
     They are dialled as given and never looked up again: who judges them judges what is dialled.
     """
     stages = Stages(looked_up.budget, looked_up.began_at)
-
-    async def converse(stages: Stages, evidence: Evidence) -> None:
+    with _Conduct(stages, evidence):
         stages.share_resolve(looked_up)
         await route.converse(stages, evidence, addresses)
-
-    await _conduct(converse, stages, evidence)
     return report_of(evidence)
 
 
@@ -145,9 +140,9 @@ class Route:
         self._source = None if source is None else require_source(source, ip_version)
         self._family = _FAMILIES[ip_version] if self._source is None else self._source[0]
 
-    async def resolve(self, stages: Stages, evidence: Evidence) -> list[AddressInfo]:
+    def resolve(self, stages: Stages, evidence: Evidence) -> Awaitable[list[AddressInfo]]:
         """Find the addresses of those that this route may take. A checkpoint for names."""
-        return await resolve(stages, evidence, self._family)
+        return resolve(stages, evidence, self._family)
 
     async def converse(
         self,
@@ -160,7 +155,7 @@ class Route:
             addresses = await self.resolve(stages, evidence)
         stream = conversation = None
         try:
-            with stages.open(Stage.CONNECT, may_cut_early=True) as opened:
+            with stages.open(CONNECT, may_cut_early=True) as opened:
                 stream = await connect(addresses, stages, evidence, self._source)
                 conversation = Conversation(stream, stages, evidence)
                 conversation.begin()
@@ -190,13 +185,9 @@ async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET)
     """
     evidence = Evidence()
     stages = Stages(budget)
-
-    async def converse(stages: Stages, evidence: Evidence) -> None:
-        with stages.open(Stage.PROBE):  # bounds the task that sends; no other stage does
-            async with open_wire(stream, evidence) as wire:
-                await Conversation(wire, stages, evidence).hold()
-
-    await _conduct(converse, stages, evidence)
+    with _Conduct(stages, evidence), stages.open(PROBE):  # bounds the task that sends
+        async with open_wire(stream, evidence) as wire:
+            await Conversation(wire, stages, evidence).hold()
     return report_of(evidence)
 
 
@@ -223,31 +214,52 @@ def check_blocking(
     return trio.run(run)
 
 
-async def _conduct(
-    converse: Callable[[Stages, Evidence], Awaitable[None]],
-    stages: Stages,
-    evidence: Evidence,
-) -> None:
-    """Run a conversation as the stage ``probe``, and record however it ended."""
-    stages.begin(Stage.PROBE)
-    try:
-        await converse(stages, evidence)
-    except Ended as ended:
-        evidence.end = ended.end
-    except Expired:
-        evidence.end = End.DEADLINE
-        evidence.whose = stages.whose()
-    except Exception as error:  # a bug of ours must become a verdict: UNKNOWN
-        evidence.end = End.INTERNAL
-        evidence.internal_error = repr(error)
-        LOGGER.exception("sshprobe itself failed")
-    stages.tick()
-    evidence.spent_s = stages.elapsed_s
-    if evidence.end is End.COMPLETE:
-        stages.leave(Stage.PROBE)
-    evidence.where = stages.where()
-    evidence.stages = stages.times()
-    evidence.findings += tuple(liveness.findings(evidence))
+class _Conduct:
+    """The stage ``probe``: however what runs in this context ends, the evidence tells it."""
+
+    __slots__ = ("_evidence", "_stages")
+
+    def __init__(self, stages: Stages, evidence: Evidence) -> None:
+        self._stages = stages
+        self._evidence = evidence
+
+    def __enter__(self) -> None:
+        self._stages.begin(PROBE)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if isinstance(exc, Exception):
+            self._record(exc)
+        elif exc is not None:  # a caller's change of mind
+            return False
+        self._conclude()
+        return True
+
+    def _record(self, error: Exception) -> None:
+        match error:
+            case Ended():
+                self._evidence.end = error.end
+            case Expired():
+                self._evidence.end = End.DEADLINE
+                self._evidence.whose = self._stages.whose()
+            case _:  # a bug of ours must become a verdict: UNKNOWN
+                self._evidence.end = End.INTERNAL
+                self._evidence.internal_error = repr(error)
+                LOGGER.error("sshprobe itself failed", exc_info=error)
+
+    def _conclude(self) -> None:
+        stages, evidence = self._stages, self._evidence
+        stages.tick()
+        evidence.spent_s = stages.elapsed_s
+        if evidence.end is COMPLETE:
+            stages.leave(PROBE)
+        evidence.where = stages.where()
+        evidence.stages = stages.books()
+        evidence.findings += tuple(liveness.findings(evidence))
 
 
 def report_of(evidence: Evidence) -> Report:

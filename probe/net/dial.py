@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import trio
 
-from probe.budget import Stage
+from probe.budget import CONNECT, RESOLVE
 from probe.evidence import Attempt, End, Evidence
 from probe.net.kernel import begin_keepalive
 from probe.net.stages import Ended, Stages, open_nursery, wait_at_most
@@ -101,7 +101,7 @@ async def resolve(
     try:
         found = look_up(socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
-        with stages.open(Stage.RESOLVE):
+        with stages.open(RESOLVE):
             found = await _resolve_name(look_up, evidence)
     evidence.addresses = tuple(_written(address) for _, address in found)
     return found
@@ -148,7 +148,7 @@ async def connect(
         winner = await _Race(stages, evidence, source).run(addresses)
     if winner is None:
         raise Ended(End.UNCONNECTED)
-    stages.leave(Stage.CONNECT)
+    stages.leave(CONNECT)
     return TcpStream(winner)
 
 

@@ -8,8 +8,8 @@ from typing import Final, Protocol
 
 import trio
 
-from probe.budget import Stage
-from probe.evidence import KEPT_OCTETS, End, Evidence
+from probe.budget import FIRST_OCTET, IDENTIFICATION, KEXINIT, PROBE
+from probe.evidence import COMPLETE, KEPT_OCTETS, End, Evidence
 from probe.net.stages import Ended, Expired, OpenStage, Stages, open_nursery
 from probe.net.tcp import READ_OCTETS
 from probe.ssh.handshake import RANDOM_OCTETS, Closed, Event, Handshake, Violation
@@ -63,7 +63,7 @@ class Conversation:
     async def hold(self) -> None:
         """Hold the conversation in scopes of its own. Raises like ``listen`` and ``resume``."""
         try:
-            with self._stages.open(Stage.IDENTIFICATION) as opened:
+            with self._stages.open(IDENTIFICATION) as opened:
                 self.begin()
                 await self.listen(opened)
         except Expired:
@@ -72,8 +72,8 @@ class Conversation:
     def begin(self) -> None:
         """Speak, and begin the stages in which the server shall."""
         self._send(self._machine.octets_to_send())
-        self._stages.begin(Stage.IDENTIFICATION)
-        self._stages.begin(Stage.FIRST_OCTET)
+        self._stages.begin(IDENTIFICATION)
+        self._stages.begin(FIRST_OCTET)
 
     async def listen(self, opened: OpenStage) -> None:
         """Wait and take what comes, in a context that is open, until all has come.
@@ -82,7 +82,7 @@ class Conversation:
             Ended: The server ended the conversation, broke a rule, or vanished.
         """
         try:
-            while self._evidence.end is not End.COMPLETE:
+            while self._evidence.kexinit is None:
                 opened.follow()
                 await (self._send_and_wait() if self._unsent else self._wire.wait_readable())
                 self._take_what_is_there()
@@ -101,7 +101,7 @@ class Conversation:
         """
         try:
             while self._stages.have_time() or self._arrived_after_all():
-                with suppress(Expired), self._stages.open(Stage.PROBE) as opened:
+                with suppress(Expired), self._stages.open(PROBE) as opened:
                     return await self.listen(opened)
         finally:
             self._conclude()
@@ -171,12 +171,12 @@ class Conversation:
 
     def _take(self, octets: bytes) -> None:
         if octets:
-            self._stages.leave(Stage.FIRST_OCTET)
+            self._stages.leave(FIRST_OCTET)
             self._evidence.add_octets(octets, self._stages.elapsed_s)
             self._machine.receive_octets(octets)
         else:
             self._machine.receive_eof()
-        while self._evidence.end is not End.COMPLETE:
+        while self._evidence.kexinit is None:
             event = self._machine.next_event()
             if event is None:
                 return
@@ -190,12 +190,12 @@ class Conversation:
             case Identification():
                 evidence.identification = event
                 self._send(self._machine.octets_to_send())
-                self._stages.leave(Stage.IDENTIFICATION)
-                self._stages.begin(Stage.KEXINIT)
+                self._stages.leave(IDENTIFICATION)
+                self._stages.begin(KEXINIT)
             case KexInit():
                 evidence.kexinit = event
-                evidence.end = End.COMPLETE
-                self._stages.leave(Stage.KEXINIT)
+                evidence.end = COMPLETE
+                self._stages.leave(KEXINIT)
             case LineBefore():
                 evidence.add_line_before(event.octets)
             case Disconnect():

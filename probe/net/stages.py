@@ -7,7 +7,7 @@ from typing import Self
 
 import trio
 
-from probe.budget import Budget, Ledger, Stage
+from probe.budget import RESOLVE, Budget, Ledger, Stage
 from probe.evidence import End
 
 
@@ -80,11 +80,11 @@ class Stages(Ledger):
     def share_resolve(self, others: "Stages") -> None:
         """Count the other probe's look-up as this one's, too."""
         for time in others.times():
-            if time.stage is Stage.RESOLVE:
+            if time.stage is RESOLVE:
                 self.elapsed_s = time.began_s
-                self.begin(Stage.RESOLVE)
+                self.begin(RESOLVE)
                 self.elapsed_s += time.spent_s
-                self.leave(Stage.RESOLVE)
+                self.leave(RESOLVE)
         self.tick()
 
     def have_time(self) -> bool:

@@ -18,8 +18,9 @@ from trio.testing import MockClock, memory_stream_pair
 
 import probe
 from probe import prober
-from probe.budget import Budget, Ledger, Stage
+from probe.budget import PROBE, Budget, Ledger, Stage
 from probe.net.driver import Conversation
+from probe.net.stages import Stages
 from probe.net.tcp import TcpStream
 
 LATE = 1e6
@@ -123,17 +124,24 @@ class Broken(NamedTuple):
     says: str
 
 
-async def wait_then_conduct(*conduct: object) -> None:
+async def wait_then_converse(*converse: object) -> None:
     await wait_for_ever()
-    await good_conduct(*conduct)
+    await good_converse(*converse)
 
 
-async def conduct_then_wait(*conduct: object) -> None:
-    await good_conduct(*conduct)
+async def converse_then_wait(*converse: object) -> None:
+    try:
+        await good_converse(*converse)
+    finally:
+        await wait_for_ever()
+
+
+async def leave_then_wait(_: object, stages: Stages, __: object) -> None:
+    stages.leave(PROBE)
     await wait_for_ever()
 
 
-good_conduct: Callable[..., Awaitable[None]] = prober._conduct  # noqa: SLF001 - its test
+good_converse: Callable[..., Awaitable[None]] = prober.Route.converse
 
 BROKEN = {
     "a shielded wait": Broken(
@@ -151,18 +159,25 @@ BROKEN = {
         "test_proof_waits.py in wait_shielded waits until 1000000.0, and first-octet is due at 4.5",
     ),
     "a wait before the outer scope": Broken(
-        prober,
-        "_conduct",
-        wait_then_conduct,
+        prober.Route,
+        "converse",
+        wait_then_converse,
         Scene(),
-        "prober.py in check waits until 1000000.0, and no stage runs",
+        "prober.py in check waits until 1000000.0, and probe is due at 10.0",
     ),
     "a wait after the outer scope": Broken(
-        prober,
-        "_conduct",
-        conduct_then_wait,
+        prober.Route,
+        "converse",
+        converse_then_wait,
         Scene(),
         "prober.py in check waits until 1000000.0, and first-octet is due at 4.5",
+    ),
+    "a wait outside of all stages": Broken(
+        prober.Route,
+        "converse",
+        leave_then_wait,
+        Scene(),
+        "prober.py in check waits until 1000000.0, and no stage runs",
     ),
 }
 
