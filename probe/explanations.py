@@ -130,20 +130,20 @@ _FIX_BANNER: Final = "Shorten or correct the text that the server sends before i
 
 EXPLANATIONS: Final = (
     _verdict(
-        Verdict.INTERNAL_ERROR,
-        "",
-        "",
-        "Certain that the fault is ours: the program failed in a way that it did not mean to.",
-        (),
-        (Step(HERE, "sshprobe check --json -v {target}", "what to send with the report"),),
-    ),
-    _verdict(
         Verdict.OK,
         "RFC 4253 §7.1",
         "openssh",
         "Certain that sshd accepts, speaks and offers algorithms. Not tried: keys, users, login.",
         ("a honeypot that speaks SSH as well", "an sshd whose logins fail after the handshake"),
         (Step(HERE, "ssh -v -p {port} {host} true", "whether a login works, too"),),
+    ),
+    _verdict(
+        Verdict.INTERNAL_ERROR,
+        "",
+        "",
+        "Certain that the fault is ours: the program failed in a way that it did not mean to.",
+        (),
+        (Step(HERE, "sshprobe check --json -v {target}", "what to send with the report"),),
     ),
     _verdict(
         Verdict.THROTTLED,

@@ -25,7 +25,7 @@ from errno import (
 from typing import Final, NamedTuple
 
 from probe.budget import Stage
-from probe.evidence import End, Evidence
+from probe.evidence import COMPLETE, End, Evidence
 from probe.liveness import is_gone, is_shut
 from probe.ssh.rules import Subject
 
@@ -158,7 +158,10 @@ def judge(evidence: Evidence) -> Verdict:
 
     Evidence that no row knows cannot come from a peer: it is a bug of ours, and so is called.
     """
-    return next((row.verdict for row in VERDICTS if row.holds(evidence)), Verdict.INTERNAL_ERROR)
+    for row in VERDICTS:
+        if row.holds(evidence):
+            return row.verdict
+    return Verdict.INTERNAL_ERROR
 
 
 def other_service(evidence: Evidence) -> str | None:
@@ -238,16 +241,16 @@ def _trickled(evidence: Evidence) -> bool:
 
 VERDICTS: Final = (
     VerdictRow(
+        Verdict.OK,
+        State.OK,
+        lambda e: e.end is COMPLETE,
+        "The server sent its identification string and KEXINIT: a session can begin.",
+    ),
+    VerdictRow(
         Verdict.INTERNAL_ERROR,
         State.UNKNOWN,
         lambda e: e.end is End.INTERNAL,
         "sshprobe itself failed, and the server is not to blame: please report it.",
-    ),
-    VerdictRow(
-        Verdict.OK,
-        State.OK,
-        lambda e: e.end is End.COMPLETE,
-        "The server sent its identification string and KEXINIT: a session can begin.",
     ),
     VerdictRow(
         Verdict.THROTTLED,
