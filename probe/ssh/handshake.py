@@ -44,8 +44,14 @@ from probe.ssh.rules import Finding, Findings, ProtocolViolation
 LARGEST_HANDSHAKE_OCTETS: Final = limits.HANDSHAKE_CAP_OCTETS + limits.LINE_CAP_OCTETS
 """No handshake takes more octets, so none takes more non-empty reads."""
 
-RANDOM_OCTETS: Final = limits.COOKIE_OCTETS + limits.PADDING_LEAST_OCTETS + 7
-"""What a handshake needs of randomness: the cookie, and padding up to the next eight octets."""
+_COOKIE: Final = bytes(range(limits.COOKIE_OCTETS))
+_OFFER: Final = kexinit.encode_kexinit(_COOKIE)
+_PADDING_OCTETS: Final = packet.padding_length(len(_OFFER))
+_BEFORE_COOKIE, _, _AFTER_COOKIE = packet.encode_packet(_OFFER, b"").partition(_COOKIE)
+"""Our KEXINIT in its packet without padding: but for what is random, always the same."""
+
+RANDOM_OCTETS: Final = limits.COOKIE_OCTETS + _PADDING_OCTETS
+"""What a handshake needs of randomness: the cookie, and the padding of our KEXINIT."""
 
 
 class State(StrEnum):
@@ -195,8 +201,9 @@ class Handshake:
 
     def _begin_kexinit(self) -> None:
         self._units = 0
-        payload = kexinit.encode_kexinit(self._random[: limits.COOKIE_OCTETS])
-        self._outgoing += packet.encode_packet(payload, self._random[limits.COOKIE_OCTETS :])
+        cookie = self._random[: limits.COOKIE_OCTETS]
+        padding = self._random[limits.COOKIE_OCTETS : RANDOM_OCTETS]
+        self._outgoing += _BEFORE_COOKIE + cookie + _AFTER_COOKIE + padding
 
     def _read_line(self) -> LineBefore | Identification | None:
         line = read_line(self._buffer, self._findings)

@@ -206,20 +206,32 @@ def _decode(payload: bytes, findings: Findings) -> tuple[KexInit, tuple[Finding,
         raise ProtocolViolation(rules.NAME_LIST_BEYOND_PAYLOAD, str(error)) from None
     except TruncatedError:
         raise ProtocolViolation(rules.KEXINIT_TRUNCATED, f"{len(payload)} octets") from None
-    kexinit = KexInit(cookie, lists.algorithms, bool(lists.follows), lists.reserved)
-    if not lists.are_plain:
-        _judge_names(lists.algorithms, findings)
-    _judge_fixed_fields(kexinit, lists.follows, findings)
-    return kexinit, lists.missed
+    for rule, detail in lists.broken:
+        findings.note(rule, detail)
+    if lists.empty is not None:
+        raise ProtocolViolation(rules.ALGORITHMS_EMPTY, lists.empty)
+    if cookie == cookie[:1] * limits.COOKIE_OCTETS:
+        findings.note(rules.COOKIE_NOT_RANDOM, cookie)
+    return KexInit(cookie, lists.algorithms, lists.follows, lists.reserved), lists.missed
 
 
 class _Lists(NamedTuple):
-    """What follows the cookie, whether no name in it breaks a rule, and what is not offered."""
+    """What follows the cookie, and all that can be said of it alone.
+
+    Attributes:
+        algorithms: As in ``KexInit``, and so are the next two.
+        follows: A boolean.
+        reserved: 0, or it is among ``broken``.
+        broken: The rules that it breaks.
+        empty: The list of algorithms that is empty; what follows that is not judged.
+        missed: What a client like ours would miss in it.
+    """
 
     algorithms: Algorithms
-    follows: int
+    follows: bool
     reserved: int
-    are_plain: bool
+    broken: tuple[Finding, ...]
+    empty: str | None
     missed: tuple[Finding, ...]
 
 
@@ -230,16 +242,17 @@ def _read_lists(octets: bytes) -> _Lists:
     reserved = reader.uint32()
     if reader.left():
         raise ProtocolViolation(rules.KEXINIT_TRAILING, f"{reader.left()} octets")
+    broken = Findings()
+    empty = _judge_names(algorithms, broken)
+    if empty is None and follows not in (0, 1):
+        broken.note(rules.BOOLEAN_NOT_0_OR_1, f"{follows}")
+    if empty is None and reserved:
+        broken.note(rules.RESERVED_NOT_ZERO, f"{reserved}")
     missed = tuple(_judge_offer(algorithms))
-    return _Lists(algorithms, follows, reserved, _are_all_plain(algorithms), missed)
+    return _Lists(algorithms, bool(follows), reserved, broken.seen(), empty, missed)
 
 
 _read_known_lists = lru_cache(KNOWN_OFFERS)(_read_lists)
-
-
-def _are_all_plain(algorithms: Algorithms) -> bool:
-    required, languages = algorithms[:_MUST_NOT_BE_EMPTY], algorithms[_MUST_NOT_BE_EMPTY:]
-    return all(names and _are_plain(names) for names in required) and not any(languages)
 
 
 def _judge_offer(algorithms: Algorithms) -> Iterator[Finding]:
@@ -311,14 +324,16 @@ def _first_common(ours: NameList, theirs: NameList) -> bytes | None:
     return None
 
 
-def _judge_names(algorithms: Algorithms, findings: Findings) -> None:
+def _judge_names(algorithms: Algorithms, findings: Findings) -> str | None:
+    """Judge the lists up to the first that may not be empty and is, and return its field."""
     for index, (field, names) in enumerate(zip(Algorithms._fields, algorithms, strict=True)):
         if index < _MUST_NOT_BE_EMPTY and not names:
-            raise ProtocolViolation(rules.ALGORITHMS_EMPTY, field)
+            return field
         if index >= _MUST_NOT_BE_EMPTY and names:
             findings.note(rules.LANGUAGES_NOT_EMPTY, b",".join(names))
         if names and not _are_plain(names):
             _note_names(field, names, findings)
+    return None
 
 
 def _are_plain(names: NameList) -> bool:
@@ -348,12 +363,3 @@ def _note_names(field: str, names: NameList, findings: Findings) -> None:
         if count > 1:
             findings.note(rules.NAME_TWICE, where + name)
             break
-
-
-def _judge_fixed_fields(kexinit: KexInit, follows: int, findings: Findings) -> None:
-    if kexinit.cookie == kexinit.cookie[:1] * limits.COOKIE_OCTETS:
-        findings.note(rules.COOKIE_NOT_RANDOM, kexinit.cookie)
-    if follows not in (0, 1):
-        findings.note(rules.BOOLEAN_NOT_0_OR_1, f"{follows}")
-    if kexinit.reserved:
-        findings.note(rules.RESERVED_NOT_ZERO, f"{kexinit.reserved}")

@@ -61,7 +61,8 @@ def encode_packet(payload: bytes, padding: bytes) -> bytes:
 
     Args:
         payload: At least a message number.
-        padding: At least ``padding_length(len(payload))`` random octets; the rest is not used.
+        padding: ``padding_length(len(payload))`` random octets. More are not used; of fewer, the
+            packet lacks the rest.
     """
     count = padding_length(len(payload))
     length = 1 + len(payload) + count

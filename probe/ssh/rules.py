@@ -66,19 +66,21 @@ class ProtocolViolation(Exception):  # noqa: N818 - the RFC's noun says it bette
 class Findings:
     """The findings of one handshake: the first of each rule, so that a flood adds nothing."""
 
-    __slots__ = ("_by_code",)
+    __slots__ = ("_seen",)
 
     def __init__(self) -> None:
-        self._by_code: dict[str, Finding] = {}
+        self._seen: tuple[Finding, ...] = ()
 
     def note(self, rule: Rule, detail: str | bytes = "") -> None:
         """Keep the first ``detail`` of ``rule``; a later one changes nothing."""
-        if rule.code not in self._by_code:
-            self._by_code[rule.code] = Finding(rule, detail[: limits.DETAIL_CAP_OCTETS])
+        for finding in self._seen:
+            if finding.rule is rule:
+                return
+        self._seen += (Finding(rule, detail[: limits.DETAIL_CAP_OCTETS]),)
 
     def seen(self) -> tuple[Finding, ...]:
         """All findings in the order in which they were first noted."""
-        return tuple(self._by_code.values())
+        return self._seen
 
 
 # Findings: noted, survived. ----------------------------------------------------------------------

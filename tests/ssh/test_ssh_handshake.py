@@ -20,8 +20,9 @@ from probe.ssh.handshake import (
     Violation,
 )
 from probe.ssh.identification import Identification, LineBefore
-from probe.ssh.kexinit import OFFER, KexInit
+from probe.ssh.kexinit import OFFER, KexInit, encode_kexinit
 from probe.ssh.messages import Debug, Disconnect, ExtInfo, Ignore
+from probe.ssh.packet import encode_packet
 
 # Every pair of state and event. ------------------------------------------------------------------
 
@@ -295,9 +296,16 @@ def test_no_marker_is_sent(marker: bytes) -> None:
     assert marker not in hear(IDENTIFICATION).machine.octets_to_send()
 
 
-# R22, R30: what is drawn at random suffices for the cookie and the longest padding.
+# R22, R30: what is drawn at random is the cookie and the padding.
 def test_random_octets() -> None:
-    assert RANDOM_OCTETS == 16 + 11
+    random_octets = bytes(range(RANDOM_OCTETS))
+    machine = Handshake(b"tester_1", random_octets)
+    machine.octets_to_send()
+    machine.receive_octets(IDENTIFICATION)
+    machine.next_event()
+    expected = encode_packet(encode_kexinit(random_octets[:16]), random_octets[16:])
+    assert machine.octets_to_send() == expected
+    assert 16 + expected[4] == RANDOM_OCTETS
 
 
 # R45, R12: nothing is escaped here, or it would be escaped twice.
