@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Final, NamedTuple
 
 
@@ -215,34 +216,23 @@ class StageTime(NamedTuple):
     completed: bool
 
 
-class Books(NamedTuple):
-    """What a ledger holds of a probe, from which its rows are made when somebody looks.
-
-    Attributes:
-        began_s: When each stage began, in order; seconds from the beginning of the probe.
-        ended_s: When each of those ended that were left.
-        limits_s: How long each stage may run.
-        elapsed_s: When all others ended.
-    """
-
-    began_s: Mapping[Stage, float]
-    ended_s: Mapping[Stage, float]
-    limits_s: Mapping[str, float]
-    elapsed_s: float
-
-    def times(self) -> tuple[StageTime, ...]:
-        """Return a row for each stage that began, in order."""
-        rows = [
-            StageTime(
-                stage,
-                began_s,
-                self.ended_s.get(stage, self.elapsed_s) - began_s,
-                self.limits_s[stage],
-                stage in self.ended_s,
-            )
-            for stage, began_s in self.began_s.items()
-        ]
-        return tuple(rows)
+def _times(
+    began_s: Mapping[Stage, float],
+    ended_s: Mapping[Stage, float],
+    limits_s: Mapping[str, float],
+    elapsed_s: float,
+) -> tuple[StageTime, ...]:
+    rows = [
+        StageTime(
+            stage,
+            stage_began_s,
+            ended_s.get(stage, elapsed_s) - stage_began_s,
+            limits_s[stage],
+            stage in ended_s,
+        )
+        for stage, stage_began_s in began_s.items()
+    ]
+    return tuple(rows)
 
 
 class Ledger:
@@ -294,16 +284,16 @@ class Ledger:
         return min(self._deadlines_s, key=self._deadlines_s.__getitem__, default=None)
 
     def due_s(self) -> float:
-        """Return the earliest deadline of the stages that run; infinity if none does."""
-        return min(self._deadlines_s.values(), default=math.inf)
-
-    def books(self) -> Books:
-        """Return what has been written so far. It is not copied: close the ledger first."""
-        return Books(self._began_s, self._ended_s, self._limits_s, self.elapsed_s)
+        """Return the earliest deadline of the stages that run: one at the least."""
+        return min(self._deadlines_s.values())
 
     def times(self) -> tuple[StageTime, ...]:
         """Return a row for each stage that began, in order."""
-        return self.books().times()
+        return self.books()()
+
+    def books(self) -> partial[tuple[StageTime, ...]]:
+        """Return what makes these rows when somebody looks. Close the ledger first."""
+        return partial(_times, self._began_s, self._ended_s, self._limits_s, self.elapsed_s)
 
 
 def _checked(stage: Stage, limit_s: float) -> float:

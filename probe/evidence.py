@@ -5,9 +5,10 @@ Octets stay octets here; they are escaped where they are shown.
 """
 
 from enum import StrEnum
+from functools import partial
 from typing import Final, NamedTuple
 
-from probe.budget import Books, Stage, StageTime
+from probe.budget import Stage, StageTime
 from probe.ssh.identification import Identification
 from probe.ssh.kexinit import KexInit
 from probe.ssh.messages import Disconnect
@@ -246,7 +247,7 @@ class Evidence:
         self.errors: tuple[CallError, ...] = ()
         self.internal_error: str | None = None
         self.tcp: TcpInfo | None = None
-        self._stages: tuple[StageTime, ...] | Books = ()
+        self._stages: tuple[StageTime, ...] | partial[tuple[StageTime, ...]] = ()
         self.where: Stage | None = None
         self.whose: Stage | None = None
         self.spent_s = 0.0
@@ -291,12 +292,12 @@ class Evidence:
     @property
     def stages(self) -> tuple[StageTime, ...]:
         """The stages that began."""
-        if isinstance(self._stages, Books):
-            self._stages = self._stages.times()
+        if isinstance(self._stages, partial):
+            self._stages = self._stages()
         return self._stages
 
     @stages.setter
-    def stages(self, stages: tuple[StageTime, ...] | Books) -> None:
+    def stages(self, stages: tuple[StageTime, ...] | partial[tuple[StageTime, ...]]) -> None:
         self._stages = stages
 
     def stage(self, stage: Stage | None) -> StageTime | None:
@@ -330,7 +331,9 @@ class Evidence:
         return next((line for line in reversed(self.lines_before) if line.strip()), b"")
 
     def _add_passage(self, at_s: float, side: Side, octets: bytes, offset: int) -> None:
-        kept = octets[: max(self._room_octets, KEPT_PASSAGE_OCTETS)]
+        kept = octets
+        if len(octets) > self._room_octets:
+            kept = octets[: max(self._room_octets, KEPT_PASSAGE_OCTETS)]
         passed = (at_s, side, offset, len(octets), kept)
         if len(self._passages) < KEPT_PASSAGES - 1:
             self._passages += (passed,)

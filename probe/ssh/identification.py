@@ -67,6 +67,7 @@ def read_line(buffer: ReceiveBuffer, findings: Findings) -> LineBefore | Identif
     return None
 
 
+@lru_cache(1)  # a program has one
 def encode_identification(softwareversion: bytes) -> bytes:
     """Write our own identification string, CR LF included."""
     return PREFIX + PROTOVERSION + b"-" + softwareversion + b"\r\n"
