@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable
-from contextlib import closing
 from socket import AF_INET, AF_INET6, AF_UNSPEC
 from types import TracebackType
 from typing import Final, Literal
@@ -166,8 +165,10 @@ class Route:
             await conversation.resume()
         finally:
             if stream is not None:
-                with closing(stream):
+                try:
                     kernel.record(stream.socket, evidence)
+                finally:
+                    stream.close()
 
 
 async def handshake(stream: trio.abc.Stream, *, budget: Budget = DEFAULT_BUDGET) -> Report:

@@ -120,17 +120,17 @@ class Conversation:
     def _send(self, octets: bytes) -> None:
         if self._mute:
             return
-        self._unsent += octets
+        octets = self._unsent + octets
         try:
-            sent = self._wire.send_nowait(self._unsent)
+            sent = self._wire.send_nowait(octets)
         except OSError as error:
             self._evidence.add_error("send", error.errno, error.strerror or "")
             self._fall_silent()
         else:
             self._stages.tick()
             if sent:
-                self._evidence.add_sent(self._unsent[:sent], self._stages.elapsed_s)
-            self._unsent = self._unsent[sent:]
+                self._evidence.add_sent(octets[:sent], self._stages.elapsed_s)
+            self._unsent = octets[sent:]
 
     def _fall_silent(self) -> None:
         """Send no more: octets after a gap are no SSH, and a second errno is the first one's echo.

@@ -174,9 +174,14 @@ class Handshake:
         """
         if self._end is not None:
             return self._end
-        event = self._read()
+        try:
+            event = READERS[self.state](self)
+        except ProtocolViolation as violation:
+            event = Violation(violation.finding)
         if event is None:
-            return None
+            if not self._closed:
+                return None
+            event = Closed()
         self.state = TRANSITIONS[self.state, type(event)]
         if isinstance(event, Identification):
             self._begin_kexinit()
@@ -191,13 +196,6 @@ class Handshake:
     def unread_octets(self, most: int) -> bytes:
         """Return up to ``most`` octets that came and belong to no event: a peer's last words."""
         return self._buffer.peek(most)
-
-    def _read(self) -> Event | None:
-        try:
-            event = READERS[self.state](self)
-        except ProtocolViolation as violation:
-            return Violation(violation.finding)
-        return Closed() if event is None and self._closed else event
 
     def _begin_kexinit(self) -> None:
         self._units = 0
