@@ -14,7 +14,7 @@ So where the path was seen to lose our segments, three unanswered probes are no 
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from probe.evidence import Evidence, TcpInfo
+from probe.evidence import End, Evidence, TcpInfo
 from probe.ssh.rules import Finding, Rule, Subject
 
 GONE_RETRANSMITS: Final = 2
@@ -133,7 +133,7 @@ def say(tcp: TcpInfo) -> str:
 def findings(evidence: Evidence) -> Iterator[Finding]:
     """What is worth knowing of the connection, besides the verdict."""
     tcp = evidence.tcp
-    if tcp is not None and evidence.whose is not None:
+    if tcp is not None and evidence.end is End.DEADLINE:
         rule = _row(tcp).finding
         if rule is not None:
             yield Finding(rule)

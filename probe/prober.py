@@ -154,10 +154,11 @@ class Route:
             addresses = await self.resolve(stages, evidence)
         stream = conversation = None
         try:
-            with stages.open(CONNECT, may_cut_early=True) as opened:
-                stream = await connect(addresses, stages, evidence, self._source)
+            with stages.open(CONNECT, sparingly=True) as opened:
+                stream = await connect(addresses, opened, evidence, self._source)
                 conversation = Conversation(stream, stages, evidence)
                 conversation.begin()
+                await conversation.glance()
                 await conversation.listen(opened)
         except Expired:
             if conversation is None:
@@ -167,6 +168,8 @@ class Route:
             if stream is not None:
                 try:
                     kernel.record(stream.socket, evidence)
+                    if conversation is not None:
+                        conversation.conclude()
                 finally:
                     stream.close()
 

@@ -11,7 +11,7 @@ import trio
 from probe.budget import CONNECT, RESOLVE
 from probe.evidence import Attempt, End, Evidence
 from probe.net.kernel import begin_keepalive
-from probe.net.stages import Ended, Stages, open_nursery, wait_at_most
+from probe.net.stages import Ended, OpenStage, Stages, open_nursery, wait_at_most
 from probe.net.tcp import TcpStream
 
 CONNECTION_ATTEMPT_DELAY_S: Final = 0.25
@@ -124,7 +124,7 @@ def abandoned_look_ups() -> int:
 
 async def connect(
     addresses: list[AddressInfo],
-    stages: Stages,
+    opened: OpenStage,
     evidence: Evidence,
     source: AddressInfo | None = None,
 ) -> TcpStream:
@@ -135,7 +135,7 @@ async def connect(
 
     Args:
         addresses: At least one.
-        stages: Where the stage ``connect`` is open, one for all addresses. It is left at success.
+        opened: The stage ``connect``, one for all addresses. It is left at success.
         evidence: Where outcomes are recorded.
         source: Where connections shall come from; the system's choice if ``None``.
 
@@ -143,12 +143,12 @@ async def connect(
         Ended: No address could be connected to.
     """
     if len(addresses) == 1:
-        winner = await _dial(addresses[0], stages, evidence, source)
+        winner = await _dial(addresses[0], opened, evidence, source)
     else:
-        winner = await _Race(stages, evidence, source).run(addresses)
+        winner = await _Race(opened, evidence, source).run(addresses)
     if winner is None:
         raise Ended(End.UNCONNECTED)
-    stages.leave(CONNECT)
+    opened.stages.leave(CONNECT)
     return TcpStream(winner)
 
 
@@ -210,13 +210,14 @@ def _resolver_limiter() -> trio.CapacityLimiter:
 class _Race:
     """Several addresses dialled side by side; the first that answers wins."""
 
-    def __init__(self, stages: Stages, evidence: Evidence, source: AddressInfo | None) -> None:
-        self._stages = stages
+    def __init__(self, opened: OpenStage, evidence: Evidence, source: AddressInfo | None) -> None:
+        self._opened = opened
         self._evidence = evidence
         self._source = source
         self._winner: socket.socket | None = None
 
     async def run(self, addresses: list[AddressInfo]) -> socket.socket | None:
+        self._opened.follow()
         try:
             async with open_nursery() as nursery:
                 for address in addresses:
@@ -235,8 +236,8 @@ class _Race:
         failed: trio.Event,
         race: trio.CancelScope,
     ) -> None:
-        self._stages.tick()
-        sock = await _dial(address, self._stages, self._evidence, self._source)
+        self._opened.stages.tick()
+        sock = await _dial(address, self._opened, self._evidence, self._source)
         if sock is None:
             failed.set()
         elif self._winner is None:
@@ -248,7 +249,7 @@ class _Race:
 
 async def _dial(
     info: AddressInfo,
-    stages: Stages,
+    opened: OpenStage,
     evidence: Evidence,
     source: AddressInfo | None,
 ) -> socket.socket | None:
@@ -256,6 +257,7 @@ async def _dial(
 
     A checkpoint.
     """
+    stages = opened.stages
     family, address = info
     written = _written(address)
     began_s = stages.elapsed_s
@@ -265,7 +267,7 @@ async def _dial(
         sock = socket.socket(family, socket.SOCK_STREAM)
         if source is not None:
             _bind(sock, source)
-        failed = await _connect(sock, address)
+        failed = await _connect(sock, address, opened)
         outcome = "failed" if failed else "connected"
     except OSError as error:
         outcome, failed = "failed", error.errno
@@ -290,10 +292,7 @@ def _bind(sock: socket.socket, source: AddressInfo) -> None:
     sock.bind(source[1])
 
 
-async def _connect(
-    sock: socket.socket,
-    address: SocketAddress,
-) -> int:
+async def _connect(sock: socket.socket, address: SocketAddress, opened: OpenStage) -> int:
     """Connect, and return the errno: 0 if connected. A checkpoint unless connected at once.
 
     A server on this machine has answered before ``connect`` returns, though that says otherwise. A
@@ -306,6 +305,7 @@ async def _connect(
     if failed == errno.EINPROGRESS:
         failed = sock.connect_ex(address)
     if failed == errno.EALREADY:
+        opened.follow()
         await trio.lowlevel.wait_writable(sock)
         failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     elif failed in _CONNECTED:

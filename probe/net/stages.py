@@ -31,9 +31,10 @@ class Stages(Ledger):
     """The nested stages of one probe on trio's clock, and the cancel scopes in which it waits.
 
     A scope costs more than all the rest of a stage. So there is one for all of a probe that waits
-    on its socket, and not one for each stage: its deadline is the earliest of all stages around
-    it, that of the probe included, and it follows when other stages run. A stage whose waits are
-    all in a context that is open already is begun and left, and needs none of its own.
+    on its socket, not one for each stage, and none if it never waits: its deadline is the earliest
+    of all stages around it, that of the probe included, and it follows when other stages run. A
+    stage whose waits are all in a context that is open already is begun and left, and needs none
+    of its own.
 
     The clock is read when a context is opened or left and when a call to the kernel has returned,
     which may have taken time. What follows until the next such call happens at that instant.
@@ -64,7 +65,7 @@ class Stages(Ledger):
         """Return the earliest deadline of the stages that run, on trio's clock."""
         return self.began_at + self.due_s()
 
-    def open(self, stage: Stage, *, may_cut_early: bool = False) -> "OpenStage":
+    def open(self, stage: Stage, *, sparingly: bool = False) -> "OpenStage":
         """Return the context of ``stage``, in which the probe may wait.
 
         It begins the stage unless that runs. Leaving it raises ``Expired`` if its own deadline cut
@@ -72,10 +73,12 @@ class Stages(Ledger):
 
         Args:
             stage: Which.
-            may_cut_early: Whether a deadline that moves away may stand where it was, since moving
-                it costs as much as a wait. ``have_time`` then tells whether anything is due.
+            sparingly: Whether the scope is entered before the first wait and not before; and
+                whether a deadline that moves away may stand where it was. Either spares a probe
+                what a wait costs. Each wait must then come after ``follow``, and after the cut
+                ``have_time`` tells whether anything is due.
         """
-        return OpenStage(self, stage, may_cut_early)
+        return OpenStage(self, stage, sparingly)
 
     def share_resolve(self, others: "Stages") -> None:
         """Count the other probe's look-up as this one's, too."""
@@ -96,27 +99,38 @@ class Stages(Ledger):
 
 
 class OpenStage:
-    """The context of a stage, and of those that run after it in the same context."""
+    """The context of a stage, and of those that run after it in the same context.
 
-    __slots__ = ("_may_cut_early", "_scope", "_stage", "_stages")
+    Attributes:
+        stages: Those of the probe.
+    """
 
-    def __init__(self, stages: Stages, stage: Stage, may_cut_early: bool) -> None:  # noqa: FBT001 - see Stages.open
-        self._stages = stages
+    __slots__ = ("_scope", "_sparingly", "_stage", "stages")
+
+    def __init__(self, stages: Stages, stage: Stage, sparingly: bool) -> None:  # noqa: FBT001 - see Stages.open
+        self.stages = stages
         self._stage = stage
-        self._may_cut_early = may_cut_early
+        self._sparingly = sparingly
+        self._scope: trio.CancelScope | None = None
 
     def __enter__(self) -> Self:
-        self._stages.tick()
-        self._stages.begin(self._stage)
-        self._scope = trio.CancelScope(deadline=self._stages.due_at())
-        self._scope.__enter__()
+        self.stages.tick()
+        self.stages.begin(self._stage)
+        if not self._sparingly:
+            self.follow()
         return self
 
     def follow(self) -> None:
-        """Wait no longer than the stages allow that run now. Call it before each wait."""
-        due_at, deadline = self._stages.due_at(), self._scope.deadline
-        if due_at < deadline or (due_at > deadline and not self._may_cut_early):
-            self._scope.deadline = due_at
+        """Wait no longer than the stages allow that run now. Call it before each wait.
+
+        The first call must come from where the context was opened, with no nursery in between.
+        """
+        due_at, scope = self.stages.due_at(), self._scope
+        if scope is None:
+            self._scope = trio.CancelScope(deadline=due_at)
+            self._scope.__enter__()
+        elif due_at < scope.deadline or (due_at > scope.deadline and not self._sparingly):
+            scope.deadline = due_at
 
     def __exit__(
         self,
@@ -124,12 +138,13 @@ class OpenStage:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._scope.__exit__(exc_type, exc, traceback)
-        self._stages.tick()
-        if self._scope.cancelled_caught:
+        if self._scope is not None:
+            self._scope.__exit__(exc_type, exc, traceback)
+        self.stages.tick()
+        if self._scope is not None and self._scope.cancelled_caught:
             raise Expired from None
         if exc_type is None:
-            self._stages.leave(self._stage)
+            self.stages.leave(self._stage)
 
 
 async def wait_at_most(event: trio.Event, limit_s: float) -> None:

@@ -403,7 +403,7 @@ def of_conduct() -> Iterator[Mutant]:
     skipped = (
         (tcp.TcpStream, "close"),
         (tcp.TcpStream, "_drain"),
-        (driver.Conversation, "_conclude"),
+        (driver.Conversation, "conclude"),
     )
     for owner, method in skipped:
         change = partial(replace, owner, method, do_nothing)

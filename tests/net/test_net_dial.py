@@ -17,7 +17,7 @@ from probe.budget import Budget, Stage
 from probe.evidence import Attempt, CallError, End, Evidence
 from probe.net import dial
 from probe.net.dial import AddressInfo, SocketAddress, resolve
-from probe.net.stages import Ended, Expired, Stages
+from probe.net.stages import Ended, Expired, OpenStage, Stages
 from probe.net.tcp import TcpStream
 
 # Resolving. ---------------------------------------------------------------------------------------
@@ -291,8 +291,8 @@ async def connect(
     evidence: Evidence,
 ) -> TcpStream:
     """Connect in the stage of that name, as the prober does."""
-    with stages.open(Stage.CONNECT):
-        return await dial.connect(addresses, stages, evidence)
+    with stages.open(Stage.CONNECT) as opened:
+        return await dial.connect(addresses, opened, evidence)
 
 
 OK = 0
@@ -314,7 +314,13 @@ class Network:
         self.sockets: dict[str, socket.socket] = {}
         self._rows = {address: (delay_s, outcome) for address, delay_s, outcome in rows}
 
-    async def connect(self, sock: socket.socket, address: SocketAddress) -> int:
+    async def connect(
+        self,
+        sock: socket.socket,
+        address: SocketAddress,
+        opened: OpenStage,
+    ) -> int:
+        opened.follow()
         self.dialled_at[address[0]] = trio.current_time()
         self.sockets[address[0]] = sock
         delay_s, outcome = self._rows[address[0]]
@@ -472,8 +478,10 @@ async def test_of_two_winners_at_one_instant_one_socket_stays_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A sleep that ends is still cut by the winner; what the kernel has told both is not.
-    async def connect_with_the_other(sock: socket.socket, address: SocketAddress) -> int:
-        await network.connect(sock, address)
+    async def connect_with_the_other(
+        sock: socket.socket, address: SocketAddress, opened: OpenStage
+    ) -> int:
+        await network.connect(sock, address, opened)
         if address[0] == B:
             b_answered.set()
         else:
@@ -540,8 +548,10 @@ async def test_the_callers_cancellation_at_the_winners_instant_closes_the_winner
     autojump_clock: MockClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def connect_as_the_caller_leaves(sock: socket.socket, address: SocketAddress) -> int:
-        outcome = await network.connect(sock, address)
+    async def connect_as_the_caller_leaves(
+        sock: socket.socket, address: SocketAddress, opened: OpenStage
+    ) -> int:
+        outcome = await network.connect(sock, address, opened)
         scope.cancel()
         return outcome
 
@@ -563,8 +573,10 @@ async def test_what_goes_wrong_in_a_race_comes_out_plainly_and_closes_all(
     autojump_clock: MockClock,
 ) -> None:
     # Law 7: a caller's "except KeyboardInterrupt" holds.
-    async def connect_second_in_error(sock: socket.socket, address: SocketAddress) -> int:
-        outcome = await network.connect(sock, address)
+    async def connect_second_in_error(
+        sock: socket.socket, address: SocketAddress, opened: OpenStage
+    ) -> int:
+        outcome = await network.connect(sock, address, opened)
         if address[0] == B:
             raise error
         return outcome
@@ -581,8 +593,10 @@ async def test_a_failure_without_errno_is_a_failure(
     play: Play,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def fail_without_errno(sock: socket.socket, address: SocketAddress) -> int:
-        await network.connect(sock, address)
+    async def fail_without_errno(
+        sock: socket.socket, address: SocketAddress, opened: OpenStage
+    ) -> int:
+        await network.connect(sock, address, opened)
         message = "getsockaddrarg: bad family"
         raise OSError(message)
 
@@ -712,7 +726,8 @@ async def test_a_connection_to_itself_is_refused() -> None:
     # TCP's simultaneous open: a socket that dials its own port probes its own echo.
     with socket.socket() as sock:
         sock.bind((HOST, 0))
-        failed = await dial._connect(sock, sock.getsockname())  # noqa: SLF001 - only here is the port known
+        opened = Stages(Budget()).open(Stage.CONNECT)
+        failed = await dial._connect(sock, sock.getsockname(), opened)  # noqa: SLF001 - only here is the port known
         assert failed == errno.ECONNREFUSED
         assert sock.getpeername() == sock.getsockname()
 

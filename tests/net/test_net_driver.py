@@ -121,6 +121,18 @@ async def hold_script(
     return await hold(ScriptedWire(says, takes), budget or Budget())
 
 
+async def test_what_came_while_others_ran_is_taken_without_a_wait() -> None:
+    evidence, stages = Evidence(), Stages(Budget())
+    wire = ScriptedWire([(0, IDENTIFICATION), (0, KEXINIT)])
+    conversation = Conversation(wire, stages, evidence)
+    conversation.begin()
+    await conversation.glance()
+    assert evidence.identification is not None
+    assert stages.where() is Stage.KEXINIT
+    await conversation.glance()
+    assert evidence.end is End.COMPLETE
+
+
 # Conduct on the wire. -----------------------------------------------------------------------------
 
 

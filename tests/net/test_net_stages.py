@@ -1,5 +1,6 @@
 """Nested deadlines, in virtual time: who cuts, who is blamed, and who passes through."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -215,6 +216,36 @@ async def test_a_stage_can_be_left_after_its_deadline(autojump_clock: MockClock)
         stages.leave(Stage.CONNECT)
         assert stages.where() is Stage.PROBE
         assert stages.elapsed_s == 2
+
+
+async def test_a_context_opened_sparingly_has_a_scope_from_the_first_wait_on(
+    autojump_clock: MockClock,
+) -> None:
+    async def wait() -> None:
+        with stages.open(Stage.CONNECT, sparingly=True) as opened:
+            assert trio.current_effective_deadline() == math.inf
+            opened.follow()
+            assert trio.current_effective_deadline() == 4
+            stages.leave(Stage.CONNECT)
+            stages.begin(Stage.FIRST_OCTET)
+            opened.follow()  # it moves away, and may stand
+            assert trio.current_effective_deadline() == 4
+            stages.begin(Stage.KEXINIT)
+            opened.follow()
+            await trio.sleep_forever()
+
+    stages = make_stages({Stage.CONNECT: 4.0, Stage.FIRST_OCTET: 9.0, Stage.KEXINIT: 1.0})
+    with pytest.raises(Expired):
+        await wait()
+    assert trio.current_time() == 1
+
+
+async def test_a_context_opened_sparingly_in_which_nothing_waits() -> None:
+    stages = make_stages({Stage.CONNECT: 4.0})
+    with stages.open(Stage.CONNECT, sparingly=True):
+        await trio.lowlevel.checkpoint()
+    [time] = stages.times()
+    assert (time.stage, time.completed) == (Stage.CONNECT, True)
 
 
 async def test_seconds_count_from_the_beginning_of_the_probe(autojump_clock: MockClock) -> None:
