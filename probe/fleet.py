@@ -32,7 +32,7 @@ from probe.net.dial import wait_for_resolver
 from probe.net.machine import most_in_flight
 from probe.net.pace import BURST, INTERVAL_S, Pace
 from probe.net.stages import open_nursery, wait_at_most
-from probe.net.turns import Resting, Turns
+from probe.net.turns import AHEAD_S, Resting, Turns
 from probe.prober import DEFAULT_BUDGET, check, require_source
 from probe.report import Report
 from probe.target import Target, require_target
@@ -233,7 +233,10 @@ class _Fleet:
 
     async def _start(self, target: Target) -> None:
         await self._places.acquire()
-        await trio.sleep_until(self._turns.take(trio.current_time()))
+        now = trio.current_time()
+        turn_at = self._turns.take(now)
+        if turn_at > now + AHEAD_S:
+            await trio.sleep_until(turn_at)
         begins_at = self._pace.reserve(target, trio.current_time())
         self._nursery.start_soon(self._probe, target, begins_at)
 

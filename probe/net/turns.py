@@ -15,6 +15,10 @@ CATCH_UP_S: Final = 0.01
 """How far behind its rate a sweep may be and still make up for it: what starts at once expires at
 once, and five thousand that do are up to 0.3 s late."""
 
+AHEAD_S: Final = 0.005
+"""How far ahead of its turn a probe may begin: a sweep that wakes once for five of a thousand a
+second needs a third less CPU, and five that expire at once are not late."""
+
 
 class Turns:
     """Spreads starts over time.

@@ -37,12 +37,20 @@ SILENT = Conversation(b"", b"")
 def responder(
     conversation: Conversation,
     listeners: int = LISTENERS,
+    late_ms: int = 0,
 ) -> Iterator[list[Address]]:
-    """Serve on loopback, and give the addresses. The server ends with us, however we end."""
+    """Serve on loopback, and give the addresses. The server ends with us, however we end.
+
+    Args:
+        conversation: What it says.
+        listeners: How many addresses.
+        late_ms: How far away it appears to be to clients that come after 20 ms without any.
+    """
     with tempfile.TemporaryDirectory() as folder:
         program = str(Path(folder) / "responder")
         subprocess.run([_compiler(), "-O2", "-o", program, str(SOURCE)], check=True)
-        command = [program, str(listeners), *(str(len(octets)) for octets in conversation)]
+        numbers = (listeners, late_ms, *map(len, conversation))
+        command = [program, *map(str, numbers)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
             assert server.stdin is not None
             assert server.stdout is not None

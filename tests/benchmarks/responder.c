@@ -1,13 +1,15 @@
 /* Answers on loopback by epoll: a good conversation of SSH's first two steps, or silence.
  *
- *     responder LISTENERS IDENTIFICATION_OCTETS KEXINIT_OCTETS
+ *     responder LISTENERS LATE_MS IDENTIFICATION_OCTETS KEXINIT_OCTETS
  *
  * Reads both from stdin, listens on 127.0.0.1, 127.0.0.2 ..., on one port of the kernel's choice,
  * prints "address port" a line, and ends when stdin does. The identification string goes out when a
  * client is accepted, KEXINIT when the client's first octets are in; of neither there is silence.
  *
  * It looks for work without sleeping while there is some: to wake it is charged to whoever sends
- * to it, as CPU time that no sender spends when the server is at the other end of a network.
+ * to it, as CPU time that no sender spends when the server is at the other end of a network. When
+ * there was none for 20 ms, it sleeps, and from the next on it waits LATE_MS before it looks again:
+ * so a server appears that is far away.
  */
 
 #define _GNU_SOURCE
@@ -29,6 +31,7 @@ static unsigned char roles[MOST_DESCRIPTORS];
 static char identification[4096], kexinit[65536], heard[65536];
 static size_t identification_octets, kexinit_octets;
 static int events_of;
+static useconds_t late_us;
 
 static void require(int holds, const char *what) {
     if (!holds) {
@@ -93,7 +96,9 @@ static int wait_awake(struct epoll_event *events) {
         if (count)
             return count;
     } while (now_ms() < asleep_at);
-    return epoll_wait(events_of, events, EVENTS, -1);
+    int count = epoll_wait(events_of, events, EVENTS, -1);
+    usleep(late_us);
+    return count;
 }
 
 static size_t take(char *into, size_t room, const char *count) {
@@ -105,13 +110,14 @@ static size_t take(char *into, size_t room, const char *count) {
 int main(int argc, char **argv) {
     struct rlimit files;
     struct epoll_event events[EVENTS];
-    require(argc == 4, "arguments");
+    require(argc == 5, "arguments");
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max < MOST_DESCRIPTORS ? files.rlim_max : MOST_DESCRIPTORS;
     setrlimit(RLIMIT_NOFILE, &files);
     setvbuf(stdin, NULL, _IONBF, 0);
-    identification_octets = take(identification, sizeof identification, argv[2]);
-    kexinit_octets = take(kexinit, sizeof kexinit, argv[3]);
+    late_us = (useconds_t)strtoul(argv[2], NULL, 10) * 1000;
+    identification_octets = take(identification, sizeof identification, argv[3]);
+    kexinit_octets = take(kexinit, sizeof kexinit, argv[4]);
     events_of = epoll_create1(0);
     for (int number = 0, port = 0; number < atoi(argv[1]); number++)
         port = listen_at(number, port);

@@ -358,6 +358,7 @@ def of_fleet() -> Iterator[Mutant]:
     for name, value in {"BACK_OFF_S": (), "RESTING": 100_000}.items():
         yield Mutant("fleet", f"{name} = {value}", partial(replace, fleet, name, value))
     yield Mutant("fleet", "CATCH_UP_S = 60", partial(replace, turns, "CATCH_UP_S", 60.0))
+    yield Mutant("fleet", "AHEAD_S = 60", partial(replace, fleet, "AHEAD_S", 60.0))
     for name in ("DESCRIPTORS_EACH", "SPARE_DESCRIPTORS"):
         yield Mutant("fleet", f"{name} = 0", partial(replace, machine, name, 0))
 
