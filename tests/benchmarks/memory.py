@@ -4,7 +4,7 @@ A thousand probes are started, then four thousand more, all against ``responder.
 and says nothing; the figure is what the resident set of this process grew by in between, a probe.
 Exits 1 over the bar.
 
-What was found: 12.3 KiB at first, 7.8 now. A task and its coroutines take 3, trio's wait and its
+What was found: 12.3 KiB at first, 7.6 now. A task and its coroutines take 3, trio's wait and its
 place among the deadlines 1, a scope 0.9: there were three in flight, and there is one. What a
 server says is stored from its first octet on.
 """
