@@ -82,7 +82,7 @@ class Conversation:
 
         When they are many, a near server has answered meanwhile. Then the probe needs no wait and
         no scope, which are a fifth of what it costs, just when the loop is busy. When they are few
-        or the server is far, a look in vain costs no more than it saves in moving a deadline.
+        or the server is far, the look is in vain, and costs too little to be measured.
 
         Raises:
             Ended: As for ``listen``.

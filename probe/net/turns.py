@@ -17,7 +17,7 @@ once, and five thousand that do are up to 0.3 s late."""
 
 AHEAD_S: Final = 0.005
 """How far ahead of its turn a probe may begin: a sweep that wakes once for five of a thousand a
-second needs a third less CPU, and five that expire at once are not late."""
+second needs over a quarter less CPU, and five that expire at once are not late."""
 
 
 class Turns:
