@@ -8,6 +8,7 @@ import math
 import re
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
@@ -20,7 +21,7 @@ import probe
 from probe import prober
 from probe.budget import PROBE, Budget, Ledger, Stage
 from probe.net.driver import Conversation
-from probe.net.stages import Stages
+from probe.net.stages import Expired, Stages
 from probe.net.tcp import TcpStream
 
 LATE = 1e6
@@ -130,10 +131,9 @@ async def wait_then_converse(*converse: object) -> None:
 
 
 async def converse_then_wait(*converse: object) -> None:
-    try:
+    with suppress(Expired):
         await good_converse(*converse)
-    finally:
-        await wait_for_ever()
+    await wait_for_ever()
 
 
 async def leave_then_wait(_: object, stages: Stages, __: object) -> None:
