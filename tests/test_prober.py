@@ -499,6 +499,20 @@ async def test_a_bug_is_an_internal_error_and_closes_the_socket(
     assert (report.where, report.whose) == (Stage.FIRST_OCTET, None)
 
 
+async def test_a_bug_before_the_conversation_closes_the_socket_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("probe.net.driver.Handshake", fail)
+    with silent_port() as port:
+        before = open_sockets()
+        report = await check(HOST, port)
+        assert open_sockets() == before
+    assert report.verdict is Verdict.INTERNAL_ERROR
+
+
 # A stream of the caller's. ------------------------------------------------------------------------
 
 
