@@ -276,6 +276,7 @@ def test_deadlines_that_fall_together_are_the_outermost_one_s() -> None:
     ledger.elapsed_s = 6.0
     ledger.begin(Stage.IDENTIFICATION)
     ledger.begin(Stage.FIRST_OCTET)
+    assert [row.began_s + row.limit_s for row in ledger.times()] == [10.0, 10.0, 10.0]
     assert ledger.due_s() == 10.0
     assert (ledger.where(), ledger.whose()) == (Stage.FIRST_OCTET, Stage.PROBE)
 
